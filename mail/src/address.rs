@@ -42,6 +42,12 @@ impl Address {
         &self.domain
     }
 
+    /// The same local part at another domain.
+    #[must_use]
+    pub fn with_domain(&self, domain: Domain) -> Self {
+        Self { local: self.local.clone(), domain }
+    }
+
     pub fn is_ascii(&self) -> bool {
         self.local.is_ascii()
     }
@@ -246,8 +252,22 @@ mod tests {
     #[test]
     fn malformed_addresses_are_refused() {
         for bad in [
-            "", "anna", "@x.example", "a@", ".a@x", "a.@x", "a..b@x", "a b@x", "a@b@x", "\"a@x",
-            "\"a\"b@x", "\"\r\n\"@x", "a\u{85}b@x", "a<b@x", "a\0@x", "\"a\\\u{7f}\"@x",
+            "",
+            "anna",
+            "@x.example",
+            "a@",
+            ".a@x",
+            "a.@x",
+            "a..b@x",
+            "a b@x",
+            "a@b@x",
+            "\"a@x",
+            "\"a\"b@x",
+            "\"\r\n\"@x",
+            "a\u{85}b@x",
+            "a<b@x",
+            "a\0@x",
+            "\"a\\\u{7f}\"@x",
         ] {
             assert!(bad.parse::<Address>().is_err(), "{bad:?}");
         }

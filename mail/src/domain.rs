@@ -59,8 +59,7 @@ impl FromStr for Domain {
         let ascii = if text.is_ascii() {
             text.to_ascii_lowercase()
         } else {
-            idna::domain_to_ascii_strict(text)
-                .map_err(|_| DomainError::Invalid(text.to_owned()))?
+            idna::domain_to_ascii_strict(text).map_err(|_| DomainError::Invalid(text.to_owned()))?
         };
         if ascii.len() > 253 {
             return Err(DomainError::TooLong);

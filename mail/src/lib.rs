@@ -7,6 +7,7 @@ mod envelope;
 mod id;
 mod reply;
 mod site;
+mod template;
 mod time;
 
 pub use address::{Address, AddressError, AddressKey, Path, ReversePath};
@@ -16,5 +17,6 @@ pub use envelope::{
 };
 pub use id::{ParseIdError, SpoolId};
 pub use reply::{Enhanced, Reply};
-pub use site::SiteName;
+pub use site::{SiteName, Unlisted};
+pub use template::{Template, TemplateError};
 pub use time::Timestamp;

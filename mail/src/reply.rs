@@ -76,7 +76,11 @@ impl Reply {
         Self { code, enhanced: None, text: text.into() }
     }
 
-    pub fn with_text(code: u16, enhanced: (u8, u16, u16), text: impl Into<Cow<'static, str>>) -> Self {
+    pub fn with_text(
+        code: u16,
+        enhanced: (u8, u16, u16),
+        text: impl Into<Cow<'static, str>>,
+    ) -> Self {
         let (class, subject, detail) = enhanced;
         Self { code, enhanced: Some(Enhanced::new(class, subject, detail)), text: text.into() }
     }

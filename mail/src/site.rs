@@ -7,6 +7,15 @@ use std::sync::Arc;
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SiteName(Arc<str>);
 
+/// What becomes of a recipient in a relay domain who has no entry in the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unlisted {
+    /// Whoever is not listed lives here.
+    Site(SiteName),
+    /// The table is complete: whoever is not listed does not exist.
+    Reject,
+}
+
 impl SiteName {
     pub fn new(name: &str) -> Self {
         Self(Arc::from(name))
