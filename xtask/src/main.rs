@@ -1,2 +1,54 @@
-//! xtask
-fn main() {}
+//! The project's own tasks: `cargo xtask ci` and its parts.
+//!
+//! Everything a checkout needs is here and in Debian packages; there are no
+//! scripts in other languages to install first.
+
+use std::process::ExitCode;
+
+mod bench;
+mod ci;
+mod docs;
+mod fuzz;
+mod packages;
+mod process;
+mod soak;
+mod tidy;
+
+const USAGE: &str = "\
+usage: cargo xtask TASK
+
+  ci                      everything that must hold before a merge; as root it installs
+                          the Debian packages that it misses
+  tidy                    the checks that no compiler makes (layers, words, licences, ...)
+  docs                    write the generated pages of docs/reference
+  bench [--kit DIR] ARGS  the benchmark kit (default ../shared/bench) on the release build
+  soak --kills N --cuts N the crash scenarios, as long as you like
+  fuzz TARGET [--runs N]  one fuzz target with its committed corpus
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let Some((task, rest)) = args.split_first() else {
+        eprint!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    let done = match task.as_str() {
+        "ci" => ci::run(),
+        "tidy" => tidy::run(),
+        "docs" => docs::write(),
+        "bench" => bench::run(rest),
+        "soak" => soak::run(rest),
+        "fuzz" => fuzz::run(rest),
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask {task}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
