@@ -1,0 +1,1 @@
+//! The client side: a next hop as a state machine.

@@ -1,0 +1,1 @@
+//! The server side of SMTP: strict, and a value that a test can hold.
