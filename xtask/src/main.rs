@@ -19,6 +19,7 @@ usage: cargo xtask TASK
 
   ci                      everything that must hold before a merge; as root it installs
                           the Debian packages that it misses
+  packages                only the step that installs those packages
   tidy                    the checks that no compiler makes (layers, words, licences, ...)
   docs                    write the generated pages of docs/reference
   bench [--kit DIR] ARGS  the benchmark kit (default ../shared/bench) on the release build
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     };
     let done = match task.as_str() {
         "ci" => ci::run(),
+        "packages" => packages::install(),
         "tidy" => tidy::run(),
         "docs" => docs::write(),
         "bench" => bench::run(rest),

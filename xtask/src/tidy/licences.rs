@@ -1,9 +1,7 @@
 //! Every crate we build from has a licence that we accept.
 
-use anyhow::Result;
-
 use super::Finding;
-use crate::process::{cargo, output};
+use super::dependencies::Package;
 
 const ACCEPTED: &[&str] = &[
     "0BSD",
@@ -21,20 +19,13 @@ const ACCEPTED: &[&str] = &[
     "Zlib",
 ];
 
-pub(super) fn check() -> Result<Vec<Finding>> {
-    let args =
-        ["tree", "--workspace", "--prefix", "none", "-e", "normal,build", "--format", "{p}|{l}"];
-    let tree = output(&mut cargo(&args))?;
-    let mut lines: Vec<&str> = tree.lines().map(|line| line.trim_end_matches(" (*)")).collect();
-    lines.sort_unstable();
-    lines.dedup();
-    let unaccepted = lines.into_iter().filter_map(|line| line.split_once('|')).filter_map(
-        |(package, licence)| {
-            let why = if licence.is_empty() { "no licence" } else { licence };
-            (!accepts(licence)).then(|| format!("{package}: {why} is not accepted"))
-        },
-    );
-    Ok(unaccepted.collect())
+pub(super) fn check(packages: &[Package]) -> Vec<Finding> {
+    let unaccepted = packages.iter().filter(|package| !accepts(&package.licence));
+    let text = |package: &Package| {
+        let licence = if package.licence.is_empty() { "no licence" } else { &package.licence };
+        format!("{} {}: {licence} is not accepted", package.name, package.version)
+    };
+    unaccepted.map(text).collect()
 }
 
 /// Evaluates an SPDX expression; the old `A/B` spelling means `A OR B`.

@@ -9,11 +9,12 @@ use anyhow::{Context, Result, bail};
 
 use crate::process::root;
 
+mod dependencies;
 mod fragments;
 mod layers;
 mod licences;
-mod lock;
 mod text;
+mod versions;
 
 /// One thing wrong, in words that say where.
 type Finding = String;
@@ -23,8 +24,9 @@ pub(crate) fn run() -> Result<()> {
     let mut findings = layers::check(root())?;
     findings.extend(text::check(&files)?);
     findings.extend(fragments::check(&root().join("changelog.d"))?);
-    findings.extend(lock::check(&read(&root().join("Cargo.lock"))?));
-    findings.extend(licences::check()?);
+    let packages = dependencies::packages()?;
+    findings.extend(versions::check(&packages));
+    findings.extend(licences::check(&packages));
     if findings.is_empty() {
         return Ok(());
     }
