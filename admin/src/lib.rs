@@ -1,1 +1,5 @@
-//! admin
+//! The admin API over HTTP: table, queues, sites, traces, health, metrics.
+
+mod backend;
+
+pub use backend::{Answer, Author, Backend, BackendError, ByteStream};

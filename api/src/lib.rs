@@ -1,1 +1,35 @@
-//! api
+//! What the admin API says, as types: `admin` answers with them, `cli` asks with them. No I/O.
+//!
+//! Every type here is a promise to scripts: fields are added, never renamed or removed within `v1`.
+//! Points in time are RFC 3339 in UTC with microseconds; spans are whole seconds and end in
+//! `_seconds`; sizes are bytes and end in `_bytes`. A field without a value is `null`, never absent.
+
+mod explain;
+mod health;
+mod ledger;
+mod problem;
+mod queue;
+mod site;
+mod stats;
+mod table;
+mod trace;
+
+pub mod path;
+
+pub use explain::{Explain, Explanation, Step};
+pub use health::{Check, Readiness, Version};
+pub use ledger::Verification;
+pub use problem::{FieldError, PROBLEM_JSON, Problem};
+pub use queue::{
+    Acted, Action, ActionRequest, Hop, QueueList, QueueQuery, QueueState, QueueSummary,
+    QueuedMessage, QueuedRecipient, Selector, SelectorError,
+};
+pub use site::{
+    Host, Override, OverrideRequest, OverrideTo, Probe, ProbeStage, Site, SiteList, SiteState,
+};
+pub use stats::{Reloaded, Stats};
+pub use table::{
+    Change, Changed, Entry, EntryList, EntryPatch, ImportOptions, Imported, ListQuery, MoveState,
+    RowError, TableEdit, TableEdits, TableInfo,
+};
+pub use trace::{Story, StoryEvent, StoryRecipient, TraceQuery, Traced};

@@ -1,0 +1,45 @@
+use serde::{Deserialize, Serialize};
+
+/// `GET /api/v1/explain?address=…`: what is asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explain {
+    /// The recipient.
+    pub address: String,
+    /// The reverse-path; empty is `<>`.
+    #[serde(default)]
+    pub from: Option<String>,
+    /// The peer that would send it: it decides which domains are relayed for it.
+    #[serde(default)]
+    pub ip: Option<String>,
+    /// A generation of the table other than the present one.
+    #[serde(default)]
+    pub generation: Option<u64>,
+}
+
+/// The decision for one recipient and each step that led to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation {
+    pub address: String,
+    pub generation: u64,
+    pub steps: Vec<Step>,
+    /// `deliver`, `hold` or `reject`.
+    pub verdict: String,
+    /// Where to: a site's name, or a domain that is looked up by MX. `null` for a refusal.
+    pub hop: Option<String>,
+    /// The recipient as that hop will see it.
+    pub onward: Option<String>,
+    /// A second site that gets a copy.
+    pub copy_to: Option<String>,
+    /// What the client hears at RCPT.
+    pub reply: Option<String>,
+    pub conclusion: String,
+    /// The whole of it for people, one line per step.
+    pub text: String,
+}
+
+/// One question and its answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    pub question: String,
+    pub answer: String,
+}

@@ -1,0 +1,79 @@
+//! Where each resource lives, so that the server and its client cannot disagree.
+
+/// Prefix of everything that wants a token.
+pub const V1: &str = "/api/v1";
+
+pub const LIVEZ: &str = "/livez";
+pub const READYZ: &str = "/readyz";
+pub const METRICS: &str = "/metrics";
+
+pub const VERSION: &str = "/api/v1/version";
+pub const STATS: &str = "/api/v1/stats";
+pub const RELOAD: &str = "/api/v1/reload";
+pub const OPENAPI: &str = "/api/v1/openapi.json";
+pub const TABLE: &str = "/api/v1/table";
+pub const ENTRIES: &str = "/api/v1/table/entries";
+pub const EDITS: &str = "/api/v1/table/edits";
+pub const IMPORT: &str = "/api/v1/table/import";
+pub const EXPORT: &str = "/api/v1/table/export";
+pub const EXPLAIN: &str = "/api/v1/explain";
+pub const QUEUE: &str = "/api/v1/queue";
+pub const QUEUE_SUMMARY: &str = "/api/v1/queue/summary";
+pub const QUEUE_ACTIONS: &str = "/api/v1/queue/actions";
+pub const QUEUE_MESSAGES: &str = "/api/v1/queue/messages";
+pub const SITES: &str = "/api/v1/sites";
+pub const TRACE: &str = "/api/v1/trace";
+pub const LEDGER_VERIFY: &str = "/api/v1/ledger/verify";
+
+/// Request header: who asks, as they call themselves. It goes into the history of the table and into
+/// the ledger beside the operator's reason; it grants nothing. At most 128 bytes are kept.
+pub const AUTHOR_HEADER: &str = "causeway-author";
+
+/// `segment` as one segment of a path: everything but RFC 3986 unreserved characters is escaped.
+pub fn segment(segment: &str) -> String {
+    escape(segment)
+}
+
+/// `name=value` pairs as a query string with its `?`; pairs without a value are left out.
+pub fn query(pairs: &[(&str, Option<String>)]) -> String {
+    let mut out = String::new();
+    for (name, value) in pairs {
+        let Some(value) = value else { continue };
+        out.push(if out.is_empty() { '?' } else { '&' });
+        out.push_str(name);
+        out.push('=');
+        out.push_str(&escape(value));
+    }
+    out
+}
+
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for &byte in text.as_bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_one_segment_whatever_is_in_it() {
+        assert_eq!(segment("a/b+c@x.example"), "a%2Fb%2Bc%40x.example");
+        assert_eq!(segment("jürgen@x"), "j%C3%BCrgen%40x");
+    }
+
+    #[test]
+    fn a_query_leaves_out_what_was_not_given() {
+        let pairs =
+            [("home", Some("cloud".to_owned())), ("batch", None), ("q", Some("a b".to_owned()))];
+        assert_eq!(query(&pairs), "?home=cloud&q=a%20b");
+        assert_eq!(query(&[("a", None)]), "");
+    }
+}

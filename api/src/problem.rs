@@ -1,0 +1,37 @@
+//! Why a request failed, as RFC 9457 wants it said.
+
+use serde::{Deserialize, Serialize};
+
+/// Media type of a [`Problem`]. RFC 9457 §3.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// The body of every answer that is not a success.
+///
+/// `code` is for programs and never changes its meaning; `title` and `detail` are for people;
+/// `hint` says what to do next. RFC 9457 §3.1 (`type` is `about:blank`, §4.2.1, so it is left out).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    pub status: u16,
+    /// `unauthorized`, `not_found`, `method_not_allowed`, `conflict`, `invalid`, `too_large`,
+    /// `refused`, `blocked` (by a safety rail), `busy`, `timeout` or `internal`.
+    pub code: String,
+    pub title: String,
+    #[serde(default)]
+    pub detail: String,
+    #[serde(default)]
+    pub hint: Option<String>,
+    /// The generation of the table now, when `code` is `conflict`.
+    #[serde(default)]
+    pub generation: Option<u64>,
+    /// Each mistake of the request, when there are several.
+    #[serde(default)]
+    pub errors: Vec<FieldError>,
+}
+
+/// One mistake in a request: where it is, and what to write instead.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldError {
+    /// A field's name, `line 3, column home`, or `causeway.toml:4:1`.
+    pub place: String,
+    pub message: String,
+}
