@@ -1,0 +1,553 @@
+//! Everything that waits to be delivered, as one plain value: no I/O, no clock, no lock of its own.
+//!
+//! A message has one [`leg::Leg`] for each hop and fate of its recipients. Legs wait in the lane
+//! of their hop, for a time, or for a person; what is in flight is on a connection. The body of
+//! a waiting message is in memory only within a budget; beyond it, whoever attempts the leg
+//! reads it from the spool. `M` is the handle on a body in memory.
+
+mod lane;
+pub mod leg;
+mod timers;
+mod workers;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::time::Duration;
+
+use mail::{SpoolId, Timestamp};
+
+use lane::Lane;
+use leg::{Hold, HopIndex, Leg, LegId, LegRecipient, Past, Place};
+use timers::Timers;
+pub use workers::{Kick, Rest, Workers};
+
+/// Keys are numbers that we made ourselves, so no stranger can choose them to collide.
+#[derive(Default)]
+pub struct OwnIds(u64);
+
+impl Hasher for OwnIds {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = (self.0.rotate_left(5) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
+pub type IdMap<V> = HashMap<u64, V, BuildHasherDefault<OwnIds>>;
+
+/// A message of which something is not settled.
+#[derive(Debug)]
+struct Pending<M> {
+    accepted_at: Timestamp,
+    size: u64,
+    legs: u32,
+    message: Option<M>,
+}
+
+/// What [`Queues::submit`] is told.
+#[derive(Debug)]
+pub struct NewMessage<M> {
+    pub id: SpoolId,
+    pub accepted_at: Timestamp,
+    pub size: u64,
+    /// The whole message, if it is in memory anyway.
+    pub message: Option<M>,
+    pub legs: Vec<NewLeg>,
+}
+
+#[derive(Debug)]
+pub struct NewLeg {
+    pub hop: HopIndex,
+    pub recipients: Vec<LegRecipient>,
+    pub past: Option<Past>,
+    pub maybe_duplicate: bool,
+    pub delay_notified: bool,
+}
+
+/// A leg handed out by [`Queues::take`]; it comes back through [`Queues::finish`].
+#[derive(Debug)]
+pub struct Work<M> {
+    pub leg: LegId,
+    pub id: SpoolId,
+    pub accepted_at: Timestamp,
+    pub size: u64,
+    /// `None`: read it from the spool.
+    pub message: Option<M>,
+    pub recipients: Vec<LegRecipient>,
+    pub attempts: u32,
+    pub first_failed_at: Option<Timestamp>,
+    pub maybe_duplicate: bool,
+    pub delay_notified: bool,
+}
+
+/// What becomes of one recipient after an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Delivered, bounced, expired or discarded: it leaves the queue.
+    Settled,
+    /// Not attempted, through no fault of its own.
+    Again,
+    Later {
+        due: Timestamp,
+        reply: String,
+        maybe_duplicate: bool,
+    },
+    Hold(Hold),
+    /// The table sends it elsewhere now.
+    Hop(HopIndex),
+}
+
+/// How much is taken at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch {
+    pub messages_max: usize,
+    /// A batch ends with the message that passes this many octets.
+    pub bytes_max: u64,
+}
+
+/// Numbers of one lane, for metrics and for people.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LaneCounts {
+    pub queued: usize,
+    pub in_flight: usize,
+    pub deferred: usize,
+    pub held: usize,
+}
+
+#[derive(Debug)]
+struct HopLane {
+    lane: Lane,
+    workers: Workers,
+    open: bool,
+    counts: LaneCounts,
+}
+
+#[derive(Debug)]
+pub struct Queues<M> {
+    pending: IdMap<Pending<M>>,
+    legs: IdMap<Leg>,
+    next_leg: LegId,
+    hops: Vec<HopLane>,
+    timers: Timers,
+    held_of: HashMap<u64, Vec<LegId>>,
+    cached_bytes: u64,
+    cached_bytes_max: u64,
+}
+
+impl<M: Clone> Queues<M> {
+    /// `cached_bytes_max`: octets of bodies that may stay in memory while they wait.
+    pub fn new(cached_bytes_max: u64) -> Self {
+        Self {
+            pending: IdMap::default(),
+            legs: IdMap::default(),
+            next_leg: 0,
+            hops: Vec::new(),
+            timers: Timers::default(),
+            held_of: HashMap::new(),
+            cached_bytes: 0,
+            cached_bytes_max,
+        }
+    }
+
+    pub fn add_hop(&mut self, open: bool) -> HopIndex {
+        let index = HopIndex(u32::try_from(self.hops.len()).unwrap_or(u32::MAX));
+        self.hops.push(HopLane {
+            lane: Lane::default(),
+            workers: Workers::default(),
+            open,
+            counts: LaneCounts::default(),
+        });
+        index
+    }
+
+    fn hop(&mut self, index: HopIndex) -> &mut HopLane {
+        &mut self.hops[index.0 as usize]
+    }
+
+    pub fn workers(&mut self, index: HopIndex) -> &mut Workers {
+        &mut self.hop(index).workers
+    }
+
+    pub fn counts(&self, index: HopIndex) -> LaneCounts {
+        self.hops[index.0 as usize].counts
+    }
+
+    pub fn is_open(&self, index: HopIndex) -> bool {
+        self.hops[index.0 as usize].open
+    }
+
+    /// Messages of which something is not settled.
+    pub fn messages(&self) -> usize {
+        self.pending.len()
+    }
+
+    pub fn contains(&self, id: SpoolId) -> bool {
+        self.pending.contains_key(&id.as_u64())
+    }
+
+    pub fn cached_bytes(&self) -> u64 {
+        self.cached_bytes
+    }
+
+    /// Legs that a worker of this hop could take now.
+    pub fn ready(&self, index: HopIndex) -> usize {
+        let hop = &self.hops[index.0 as usize];
+        if hop.open { hop.lane.waiting() } else { 0 }
+    }
+
+    pub fn submit(&mut self, new: NewMessage<M>, now: Timestamp) {
+        let mut pending =
+            Pending { accepted_at: new.accepted_at, size: new.size, legs: 0, message: None };
+        let wanted_soon = new.legs.iter().any(|it| {
+            it.past.as_ref().is_none_or(|past| past.held.is_none() && past.due.is_none())
+                && self.is_open(it.hop)
+        });
+        if wanted_soon && self.cached_bytes + new.size <= self.cached_bytes_max {
+            pending.message = new.message;
+            if pending.message.is_some() {
+                self.cached_bytes += new.size;
+            }
+        }
+        self.pending.insert(new.id.as_u64(), pending);
+        for leg in new.legs {
+            self.add_leg(new.id, leg, now);
+        }
+    }
+
+    fn add_leg(&mut self, id: SpoolId, new: NewLeg, now: Timestamp) -> LegId {
+        let leg_id = self.next_leg;
+        self.next_leg += 1;
+        if let Some(pending) = self.pending.get_mut(&id.as_u64()) {
+            pending.legs += 1;
+        }
+        let leg = Leg {
+            id,
+            hop: new.hop,
+            place: Place::Held,
+            recipients: new.recipients,
+            past: new.past.map(Box::new),
+            maybe_duplicate: new.maybe_duplicate,
+            delay_notified: new.delay_notified,
+        };
+        self.legs.insert(leg_id, leg);
+        self.place(leg_id, now);
+        leg_id
+    }
+
+    /// Puts a leg that is nowhere where its past says it belongs.
+    fn place(&mut self, id: LegId, now: Timestamp) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let hop = &mut self.hops[leg.hop.0 as usize];
+        if leg.hold().is_some() {
+            leg.place = Place::Held;
+            hop.counts.held += 1;
+            for recipient in &leg.recipients {
+                self.held_of.entry(recipient.mailbox).or_default().push(id);
+            }
+            return;
+        }
+        match leg.due() {
+            Some(due) if due > now => {
+                leg.place = Place::Deferred;
+                hop.counts.deferred += 1;
+                self.timers.add(due, id);
+            }
+            _ => {
+                leg.past.as_mut().into_iter().for_each(|it| it.due = None);
+                hop.counts.queued += 1;
+                hop.lane.push(id, leg, hop.open);
+            }
+        }
+    }
+
+    /// Takes a leg out of its lane, timer or hold, and out of the counts; it is nowhere then.
+    fn unplace(&mut self, id: LegId) {
+        let Some(leg) = self.legs.get(&id) else { return };
+        let hop = &mut self.hops[leg.hop.0 as usize];
+        match leg.place {
+            Place::Fresh | Place::Backlog | Place::Parked | Place::Next => hop.counts.queued -= 1,
+            Place::InFlight => hop.counts.in_flight -= 1,
+            Place::Deferred => hop.counts.deferred -= 1,
+            Place::Held => {
+                hop.counts.held -= 1;
+                for recipient in &leg.recipients {
+                    if let Some(list) = self.held_of.get_mut(&recipient.mailbox) {
+                        list.retain(|it| *it != id);
+                        if list.is_empty() {
+                            self.held_of.remove(&recipient.mailbox);
+                        }
+                    }
+                }
+            }
+        }
+        hop.lane.leave(id, &mut self.legs);
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.place = Place::Held;
+        }
+    }
+
+    pub fn take(&mut self, index: HopIndex, batch: Batch) -> Vec<Work<M>> {
+        let hop = &mut self.hops[index.0 as usize];
+        let mut out = Vec::new();
+        let mut bytes = 0;
+        while hop.open && out.len() < batch.messages_max && bytes < batch.bytes_max {
+            let Some(leg_id) = hop.lane.pop(&mut self.legs) else { break };
+            hop.counts.queued -= 1;
+            hop.counts.in_flight += 1;
+            let Some(leg) = self.legs.get(&leg_id) else { continue };
+            let Some(pending) = self.pending.get(&leg.id.as_u64()) else { continue };
+            bytes += pending.size;
+            out.push(Work {
+                leg: leg_id,
+                id: leg.id,
+                accepted_at: pending.accepted_at,
+                size: pending.size,
+                message: pending.message.clone(),
+                recipients: leg.recipients.clone(),
+                attempts: leg.attempts(),
+                first_failed_at: leg.past.as_ref().and_then(|it| it.first_failed_at),
+                maybe_duplicate: leg.maybe_duplicate,
+                delay_notified: leg.delay_notified,
+            });
+        }
+        out
+    }
+
+    /// Takes one leg out of turn, for an operator or an expiry; `None` when it is in flight.
+    pub fn seize(&mut self, leg_id: LegId) -> Option<Work<M>> {
+        let leg = self.legs.get(&leg_id).filter(|it| it.place != Place::InFlight)?;
+        let pending = self.pending.get(&leg.id.as_u64())?;
+        let work = Work {
+            leg: leg_id,
+            id: leg.id,
+            accepted_at: pending.accepted_at,
+            size: pending.size,
+            message: pending.message.clone(),
+            recipients: leg.recipients.clone(),
+            attempts: leg.attempts(),
+            first_failed_at: leg.past.as_ref().and_then(|it| it.first_failed_at),
+            maybe_duplicate: leg.maybe_duplicate,
+            delay_notified: leg.delay_notified,
+        };
+        self.unplace(leg_id);
+        let leg = self.legs.get_mut(&leg_id)?;
+        leg.place = Place::InFlight;
+        self.hops[leg.hop.0 as usize].counts.in_flight += 1;
+        Some(work)
+    }
+
+    /// Gives back a leg that was taken or seized, with the fate of each of its recipients.
+    /// A recipient that is not named counts as [`Next::Again`]. Returns the hops that have work now.
+    pub fn finish(
+        &mut self,
+        leg_id: LegId,
+        fates: &[(u16, Next)],
+        attempted: bool,
+        now: Timestamp,
+    ) -> Vec<HopIndex> {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return Vec::new() };
+        let hop = leg.hop;
+        let fate_of = |index: u16| fates.iter().find(|it| it.0 == index).map(|it| &it.1);
+        let all_again =
+            leg.recipients.iter().all(|it| matches!(fate_of(it.index), None | Some(Next::Again)));
+        let all_settled = leg.recipients.iter().all(|it| fate_of(it.index) == Some(&Next::Settled));
+        if all_again {
+            let lane = &mut self.hops[hop.0 as usize];
+            lane.counts.in_flight -= 1;
+            lane.counts.queued += 1;
+            lane.lane.again(leg_id, leg);
+            return vec![hop];
+        }
+        self.unplace(leg_id);
+        let Some(leg) = self.legs.remove(&leg_id) else { return Vec::new() };
+        if all_settled {
+            self.forget_leg(leg.id);
+            return vec![hop];
+        }
+        let mut hops = vec![hop];
+        for (next, recipients) in group(&leg.recipients, fate_of) {
+            let past = past_after(&leg, &next, attempted, now);
+            let (target, duplicate) = match next {
+                Next::Hop(other) => (other, false),
+                Next::Later { maybe_duplicate, .. } => (hop, maybe_duplicate),
+                _ => (hop, false),
+            };
+            hops.push(target);
+            let new = NewLeg {
+                hop: target,
+                recipients,
+                past,
+                maybe_duplicate: leg.maybe_duplicate || duplicate,
+                delay_notified: leg.delay_notified,
+            };
+            self.add_leg(leg.id, new, now);
+        }
+        self.forget_leg(leg.id);
+        hops.dedup();
+        hops
+    }
+
+    fn forget_leg(&mut self, id: SpoolId) {
+        let Some(pending) = self.pending.get_mut(&id.as_u64()) else { return };
+        pending.legs -= 1;
+        if pending.legs == 0 {
+            self.drop_body(id);
+            self.pending.remove(&id.as_u64());
+        }
+    }
+
+    fn drop_body(&mut self, id: SpoolId) {
+        if let Some(pending) = self.pending.get_mut(&id.as_u64())
+            && pending.message.take().is_some()
+        {
+            self.cached_bytes -= pending.size;
+        }
+    }
+
+    /// The hop must not be attempted: its fresh mail joins the backlog and leaves memory.
+    pub fn close(&mut self, index: HopIndex) {
+        let hop = &mut self.hops[index.0 as usize];
+        hop.open = false;
+        let moved = hop.lane.close(&mut self.legs);
+        for leg in moved {
+            if let Some(id) = self.legs.get(&leg).map(|it| it.id) {
+                self.drop_body(id);
+            }
+        }
+    }
+
+    pub fn open(&mut self, index: HopIndex) {
+        self.hop(index).open = true;
+    }
+
+    /// Legs whose time has come are in their lanes afterwards; returns the hops concerned.
+    pub fn tick(&mut self, now: Timestamp) -> Vec<HopIndex> {
+        let mut hops = Vec::new();
+        while let Some(id) = self.timers.pop_due(now) {
+            let waits = self.legs.get(&id).is_some_and(|it| {
+                it.place == Place::Deferred && it.due().is_some_and(|d| d <= now)
+            });
+            if waits {
+                self.requeue(id, now);
+                hops.extend(self.legs.get(&id).map(|it| it.hop));
+            }
+        }
+        hops.sort_unstable();
+        hops.dedup();
+        let live = self.hops.iter().map(|it| it.counts.deferred).sum();
+        let legs = &self.legs;
+        self.timers.shrink(live, |due, id| {
+            legs.get(&id).is_some_and(|it| it.place == Place::Deferred && it.due() == Some(due))
+        });
+        hops
+    }
+
+    fn requeue(&mut self, id: LegId, now: Timestamp) {
+        self.unplace(id);
+        if let Some(past) = self.legs.get_mut(&id).and_then(|it| it.past.as_mut()) {
+            past.due = None;
+            past.held = None;
+        }
+        self.place(id, now);
+    }
+
+    /// An operator's retry or release: the leg waits in its lane again. False if it is in flight.
+    pub fn release(&mut self, id: LegId, now: Timestamp) -> Option<HopIndex> {
+        let leg = self.legs.get(&id).filter(|it| it.place != Place::InFlight)?;
+        let hop = leg.hop;
+        if matches!(leg.place, Place::Deferred | Place::Held) {
+            self.requeue(id, now);
+        }
+        Some(hop)
+    }
+
+    pub fn mark_delay_notified(&mut self, id: LegId) {
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.delay_notified = true;
+        }
+    }
+
+    /// Legs that wait for one of these mailboxes, wherever they wait; not those in flight.
+    pub fn waiting_for(&self, mailboxes: &std::collections::HashSet<u64>) -> Vec<LegId> {
+        let concerns = |leg: &Leg| {
+            leg.place != Place::InFlight
+                && leg.recipients.iter().any(|it| mailboxes.contains(&it.mailbox))
+        };
+        self.legs.iter().filter(|(_, leg)| concerns(leg)).map(|(id, _)| *id).collect()
+    }
+
+    /// Every leg, in the order of acceptance, for lists and sweeps.
+    pub fn legs(&self) -> impl Iterator<Item = (LegId, &Leg)> {
+        self.legs.iter().map(|(id, leg)| (*id, leg))
+    }
+
+    pub fn leg(&self, id: LegId) -> Option<&Leg> {
+        self.legs.get(&id)
+    }
+
+    pub fn accepted(&self, id: SpoolId) -> Option<(Timestamp, u64)> {
+        self.pending.get(&id.as_u64()).map(|it| (it.accepted_at, it.size))
+    }
+
+    /// Age of the oldest leg that waits for this hop.
+    pub fn oldest(&self, index: HopIndex) -> Option<Timestamp> {
+        let legs = self.legs.values().filter(|it| it.hop == index);
+        legs.filter_map(|it| self.accepted(it.id).map(|(at, _)| at)).min()
+    }
+
+    pub fn kick(&mut self, index: HopIndex, batch: Batch, since_take: Duration) -> Kick {
+        let ready = self.ready(index);
+        self.hop(index).workers.kick(ready, batch.messages_max, since_take)
+    }
+}
+
+/// Recipients that share a fate stay together; those settled drop out.
+fn group<'a>(
+    recipients: &[LegRecipient],
+    fate_of: impl Fn(u16) -> Option<&'a Next>,
+) -> Vec<(Next, Vec<LegRecipient>)> {
+    let mut groups: Vec<(Next, Vec<LegRecipient>)> = Vec::new();
+    for recipient in recipients {
+        let next = fate_of(recipient.index).unwrap_or(&Next::Again);
+        if *next == Next::Settled {
+            continue;
+        }
+        match groups.iter_mut().find(|it| it.0 == *next) {
+            Some((_, list)) => list.push(*recipient),
+            None => groups.push((next.clone(), vec![*recipient])),
+        }
+    }
+    groups
+}
+
+fn past_after(leg: &Leg, next: &Next, attempted: bool, now: Timestamp) -> Option<Past> {
+    let mut past = leg.past.as_deref().cloned().unwrap_or_default();
+    past.due = None;
+    past.held = None;
+    match next {
+        Next::Later { due, reply, .. } => {
+            past.attempts += u32::from(attempted);
+            past.first_failed_at.get_or_insert(now);
+            past.last_reply.clone_from(reply);
+            past.due = Some(*due);
+        }
+        Next::Hold(hold) => past.held = Some(hold.clone()),
+        Next::Settled | Next::Again | Next::Hop(_) => {
+            if leg.past.is_none() {
+                return None;
+            }
+        }
+    }
+    Some(past)
+}

@@ -1,0 +1,241 @@
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use mail::{SpoolId, Timestamp};
+use proptest::prelude::*;
+
+use super::leg::{Hold, HopIndex, LegRecipient, Past};
+use super::{Batch, NewLeg, NewMessage, Next, Queues, Work};
+
+const NOW: Timestamp = Timestamp::from_micros(1_000_000);
+const ALL: Batch = Batch { messages_max: 1000, bytes_max: u64::MAX };
+
+fn queues() -> (Queues<()>, HopIndex) {
+    let mut queues = Queues::new(1 << 20);
+    let hop = queues.add_hop(true);
+    (queues, hop)
+}
+
+fn submit(queues: &mut Queues<()>, hop: HopIndex, id: u64, mailboxes: &[u64]) {
+    let recipients = (0..).zip(mailboxes).map(|(index, &mailbox)| LegRecipient { index, mailbox });
+    let leg = NewLeg {
+        hop,
+        recipients: recipients.collect(),
+        past: None,
+        maybe_duplicate: false,
+        delay_notified: false,
+    };
+    let new = NewMessage {
+        id: SpoolId::from_u64(id),
+        accepted_at: NOW,
+        size: 100,
+        message: Some(()),
+        legs: vec![leg],
+    };
+    queues.submit(new, NOW);
+}
+
+fn ids(works: &[Work<()>]) -> Vec<u64> {
+    works.iter().map(|it| it.id.as_u64()).collect()
+}
+
+fn all(work: &Work<()>, next: &Next) -> Vec<(u16, Next)> {
+    work.recipients.iter().map(|it| (it.index, next.clone())).collect()
+}
+
+fn finish(queues: &mut Queues<()>, work: &Work<()>, next: &Next) {
+    queues.finish(work.leg, &all(work, next), true, NOW);
+}
+
+#[test]
+fn mail_for_one_mailbox_goes_one_after_the_other() {
+    let (mut queues, hop) = queues();
+    submit(&mut queues, hop, 1, &[7]);
+    submit(&mut queues, hop, 2, &[7, 8]);
+    submit(&mut queues, hop, 3, &[8]);
+    submit(&mut queues, hop, 4, &[9]);
+    let first = queues.take(hop, ALL);
+    assert_eq!(ids(&first), [1, 4], "2 waits for 1, and 3 for 2");
+    assert!(queues.take(hop, ALL).is_empty());
+    finish(&mut queues, &first[0], &Next::Settled);
+    let second = queues.take(hop, ALL);
+    assert_eq!(ids(&second), [2]);
+    finish(&mut queues, &second[0], &Next::Settled);
+    assert_eq!(ids(&queues.take(hop, ALL)), [3]);
+}
+
+#[test]
+fn what_comes_back_unattempted_keeps_its_place() {
+    let (mut queues, hop) = queues();
+    submit(&mut queues, hop, 1, &[7]);
+    submit(&mut queues, hop, 2, &[7]);
+    let works = queues.take(hop, ALL);
+    finish(&mut queues, &works[0], &Next::Again);
+    assert_eq!(ids(&queues.take(hop, ALL)), [1]);
+}
+
+#[test]
+fn a_closed_hop_hands_out_nothing_and_drops_bodies() {
+    let (mut queues, hop) = queues();
+    submit(&mut queues, hop, 1, &[7]);
+    assert_eq!(queues.cached_bytes(), 100);
+    queues.close(hop);
+    submit(&mut queues, hop, 2, &[8]);
+    assert_eq!((queues.cached_bytes(), queues.take(hop, ALL).len()), (0, 0));
+    queues.open(hop);
+    let works = queues.take(hop, ALL);
+    assert_eq!(ids(&works), [1, 2]);
+    assert!(works.iter().all(|it| it.message.is_none()));
+}
+
+#[test]
+fn live_mail_does_not_wait_behind_a_backlog_but_never_overtakes_its_own() {
+    let (mut queues, hop) = queues();
+    queues.close(hop);
+    for id in 0..100 {
+        submit(&mut queues, hop, id, &[id]);
+    }
+    queues.open(hop);
+    submit(&mut queues, hop, 200, &[1000]);
+    submit(&mut queues, hop, 201, &[50]);
+    let few = queues.take(hop, Batch { messages_max: 3, bytes_max: u64::MAX });
+    assert!(ids(&few).contains(&200), "{:?}", ids(&few));
+    let rest = ids(&queues.take(hop, ALL));
+    assert!(rest.contains(&50) && !rest.contains(&201), "201 waits for 50, which is in flight");
+}
+
+#[test]
+fn recipients_with_different_fates_go_different_ways() {
+    let (mut queues, hop) = queues();
+    let other = queues.add_hop(true);
+    submit(&mut queues, hop, 1, &[1, 2, 3, 4]);
+    let work = queues.take(hop, ALL).remove(0);
+    let due = NOW.plus(Duration::from_secs(60));
+    let later = Next::Later { due, reply: "452 4.2.2 full".into(), maybe_duplicate: false };
+    let fates =
+        [(0, Next::Settled), (1, later), (2, Next::Hop(other)), (3, Next::Hold(Hold::Loop))];
+    queues.finish(work.leg, &fates, true, NOW);
+    assert_eq!(queues.counts(hop).deferred, 1);
+    assert_eq!(queues.counts(hop).held, 1);
+    assert_eq!(queues.take(other, ALL)[0].recipients[0].index, 2);
+    assert!(queues.tick(NOW).is_empty());
+    assert_eq!(queues.tick(due), [hop]);
+    let again = queues.take(hop, ALL);
+    assert_eq!((again[0].recipients[0].index, again[0].attempts), (1, 1));
+}
+
+#[test]
+fn a_held_leg_is_found_by_its_mailbox_and_released() {
+    let (mut queues, hop) = queues();
+    let past = Past { held: Some(Hold::Cutover), ..Past::default() };
+    let leg = NewLeg {
+        hop,
+        recipients: vec![LegRecipient { index: 0, mailbox: 9 }],
+        past: Some(past),
+        maybe_duplicate: false,
+        delay_notified: false,
+    };
+    let id = SpoolId::from_u64(5);
+    let new = NewMessage { id, accepted_at: NOW, size: 1, message: None, legs: vec![leg] };
+    queues.submit(new, NOW);
+    assert!(queues.take(hop, ALL).is_empty());
+    let found = queues.waiting_for(&HashSet::from([9]));
+    assert_eq!(found.len(), 1);
+    assert_eq!(queues.release(found[0], NOW), Some(hop));
+    assert_eq!(ids(&queues.take(hop, ALL)), [5]);
+}
+
+#[test]
+fn a_million_waiting_for_a_closed_hop_cost_the_other_nothing() {
+    let (mut queues, open) = queues();
+    let closed = queues.add_hop(false);
+    for id in 0..100_000 {
+        submit(&mut queues, closed, id, &[id % 1000]);
+    }
+    for id in 200_000..200_100 {
+        submit(&mut queues, open, id, &[id]);
+        let works = queues.take(open, ALL);
+        assert_eq!(ids(&works), [id]);
+        finish(&mut queues, &works[0], &Next::Settled);
+    }
+    assert_eq!(queues.counts(closed).queued, 100_000);
+    assert_eq!(queues.messages(), 100_000);
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Submit(Vec<u64>),
+    Take(usize),
+    Finish { settled: bool },
+    Close,
+    Open,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        3 => prop::collection::vec(0_u64..6, 1..4).prop_map(Op::Submit),
+        2 => (1_usize..5).prop_map(Op::Take),
+        3 => prop::bool::weighted(0.7).prop_map(|settled| Op::Finish { settled }),
+        1 => Just(Op::Close),
+        2 => Just(Op::Open),
+    ]
+}
+
+proptest! {
+    /// Whatever happens, each mailbox gets its mail once and in the order of acceptance.
+    #[test]
+    fn each_mailbox_gets_its_mail_once_and_in_order(ops in prop::collection::vec(op(), 1..120)) {
+        let (mut queues, hop) = queues();
+        let mut in_flight: Vec<Work<()>> = Vec::new();
+        let mut delivered: HashMap<u64, Vec<u64>> = HashMap::new();
+        let mut expected: HashMap<u64, Vec<u64>> = HashMap::new();
+        let mut id = 0;
+        let settle = |queues: &mut Queues<()>, work: Work<()>, delivered: &mut HashMap<u64, Vec<u64>>| {
+            for recipient in &work.recipients {
+                let list = delivered.entry(recipient.mailbox).or_default();
+                if list.last() != Some(&work.id.as_u64()) {
+                    list.push(work.id.as_u64());
+                }
+            }
+            finish(queues, &work, &Next::Settled);
+        };
+        for op in ops {
+            match op {
+                Op::Submit(mailboxes) => {
+                    id += 1;
+                    for mailbox in mailboxes.iter().collect::<HashSet<_>>() {
+                        expected.entry(*mailbox).or_default().push(id);
+                    }
+                    submit(&mut queues, hop, id, &mailboxes);
+                }
+                Op::Take(n) => {
+                    let batch = Batch { messages_max: n, bytes_max: u64::MAX };
+                    in_flight.extend(queues.take(hop, batch));
+                }
+                Op::Finish { settled } if !in_flight.is_empty() => {
+                    let work = in_flight.remove(0);
+                    if settled {
+                        settle(&mut queues, work, &mut delivered);
+                    } else {
+                        finish(&mut queues, &work, &Next::Again);
+                    }
+                }
+                Op::Finish { .. } => (),
+                Op::Close => queues.close(hop),
+                Op::Open => queues.open(hop),
+            }
+        }
+        queues.open(hop);
+        loop {
+            in_flight.extend(queues.take(hop, ALL));
+            if in_flight.is_empty() {
+                break;
+            }
+            settle(&mut queues, in_flight.remove(0), &mut delivered);
+        }
+        prop_assert_eq!(&delivered, &expected);
+        prop_assert_eq!(queues.messages(), 0);
+        prop_assert_eq!(queues.cached_bytes(), 0);
+        prop_assert_eq!(queues.counts(hop), super::LaneCounts::default());
+    }
+}
