@@ -1,1 +1,39 @@
-//! config
+//! `causeway.toml`: the static shape of a gateway. The routing table is data and never in here.
+//!
+//! Reading goes once over the file and collects every mistake with its line and column:
+//!
+//! ```text
+//! text ── toml ──> tree with places ── sections/* ──> Config, or Mistakes
+//!                                       each key is declared once, in its section's table:
+//!                                       type, default, meaning, and whether a reload is enough
+//! ```
+//!
+//! The same tables make `docs/reference/configuration.md` ([`reference()`]) and say on reload
+//! what changed ([`Config::diff`]). What the rest of the program gets has no text left to interpret.
+
+mod check;
+mod diff;
+mod host;
+mod key;
+mod load;
+mod mistakes;
+mod reader;
+mod reference;
+mod sections;
+mod suggest;
+mod types;
+mod units;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use diff::{Change, Setting};
+pub use host::{Host, HostPort};
+pub use mistakes::{Mistake, Mistakes};
+pub use reference::reference;
+pub use types::{
+    Admin, BareNewline, Chunking, Config, DeliverySettings, DeliveryTimeouts, Hosts, IpPreference,
+    Limits, Listener, Log, LogFormat, Portal, RelayDomain, Role, Routing, Server, Site,
+    SpoolSettings, TlsFiles, TlsPolicy,
+};

@@ -1,0 +1,163 @@
+//! What can be wrong between sections that are right by themselves.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::SocketAddr;
+
+use ipnet::IpNet;
+use mail::{SiteName, Unlisted};
+
+use crate::reader::Reader;
+use crate::suggest;
+use crate::types::{Config, Hosts};
+use crate::{Host, HostPort};
+
+pub(crate) fn check(config: &Config, reader: &mut Reader) {
+    names_once(config, reader);
+    sites_exist(config, reader);
+    binds_apart(config, reader);
+    no_loop(config, reader);
+    networks_narrow(config, reader);
+}
+
+/// Two sections of one name have the same path, so the place is that of the n-th setting.
+fn note_nth(reader: &mut Reader, key: &str, n: usize, message: &str) {
+    let place = reader.settings.iter().filter(|it| it.key == key).nth(n).map(|it| it.offset);
+    reader.notes.add(place.unwrap_or(0), key, message);
+}
+
+fn names_once(config: &Config, reader: &mut Reader) {
+    let mut seen: HashMap<&str, usize> = HashMap::new();
+    for listener in config.listeners.iter().filter(|it| !it.name.is_empty()) {
+        let n = seen.entry(&listener.name).and_modify(|it| *it += 1).or_insert(0);
+        let key = format!("listener[{}].name", listener.name);
+        if *n > 0 {
+            note_nth(reader, &key, *n, "this name is taken: every listener has its own");
+        }
+        if listener.name == "internal" {
+            note_nth(
+                reader,
+                &key,
+                *n,
+                "\"internal\" is what mail of our own comes from; choose another",
+            );
+        }
+    }
+    let mut seen = BTreeSet::new();
+    for (place, domain) in config.relay_domains.iter().enumerate() {
+        if !seen.insert(&domain.name) && domain.name.as_str() != "placeholder.invalid" {
+            let mut names = reader
+                .settings
+                .iter()
+                .filter(|it| it.key.starts_with("relay_domain[") && it.key.ends_with("].name"));
+            let at = names.nth(place).map(|it| (it.offset, it.key.clone()));
+            let (offset, key) = at.unwrap_or_default();
+            reader.notes.add(offset, &key, "this domain has a section already");
+        }
+    }
+}
+
+fn sites_exist(config: &Config, reader: &mut Reader) {
+    let wrong = |name: &SiteName| {
+        let known = || config.sites.iter().map(|it| it.name.as_str());
+        let exists = name.as_str().is_empty() || known().any(|it| it == name.as_str());
+        (!exists && !config.sites.is_empty()).then(|| {
+            let hint = suggest::hint(name.as_str(), known());
+            let list: Vec<&str> = known().collect();
+            let list = list.join(", ");
+            format!("there is no site {:?} (there are: {list}){hint}", name.as_str())
+        })
+    };
+    let mut notes = Vec::new();
+    for domain in &config.relay_domains {
+        if let Unlisted::Site(site) = &domain.unlisted {
+            notes.extend(wrong(site).map(|it| (unlisted_key(reader, site), it)));
+        }
+    }
+    let routing = &config.routing;
+    for (key, site) in [
+        ("routing.copy_while_syncing", &routing.copy_while_syncing),
+        ("routing.postmaster", &routing.postmaster),
+    ] {
+        notes.extend(site.as_ref().and_then(wrong).map(|it| (vec![key.to_owned()], it)));
+    }
+    for (keys, message) in notes {
+        for key in keys {
+            reader.note(&key, message.clone());
+        }
+    }
+}
+
+/// The keys that name `site` as the home of unlisted recipients.
+fn unlisted_key(reader: &Reader, site: &SiteName) -> Vec<String> {
+    let value = format!("{:?}", site.as_str());
+    let names_it = |key: &str, text: &str| key.starts_with("relay_domain[") && text == value;
+    let settings = reader.settings.iter().filter(|it| names_it(&it.key, &it.value));
+    settings.filter(|it| it.key.ends_with("].unlisted")).map(|it| it.key.clone()).collect()
+}
+
+fn binds(config: &Config) -> Vec<(String, SocketAddr)> {
+    let listeners =
+        config.listeners.iter().map(|it| (format!("listener[{}].bind", it.name), it.bind));
+    let portal = config.portal.iter().map(|it| ("portal.bind".to_owned(), it.bind));
+    listeners.chain([("admin.bind".to_owned(), config.admin.bind)]).chain(portal).collect()
+}
+
+fn binds_apart(config: &Config, reader: &mut Reader) {
+    let binds = binds(config);
+    for (n, (key, bind)) in binds.iter().enumerate() {
+        if let Some((other, _)) = binds[..n].iter().find(|(_, it)| overlap(*it, *bind)) {
+            let nth = binds[..n].iter().filter(|(it, _)| it == key).count();
+            note_nth(reader, key, nth, &format!("{bind} is in use by {other}"));
+        }
+    }
+}
+
+/// Port 0 never meets anything; an unspecified address meets every one of its family.
+fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
+    let same_family = a.is_ipv4() == b.is_ipv4();
+    let same_ip = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
+    a.port() != 0 && a.port() == b.port() && same_family && same_ip
+}
+
+/// A site that is one of our own listeners would get its mail from us for ever.
+fn no_loop(config: &Config, reader: &mut Reader) {
+    let listeners: Vec<SocketAddr> = config.listeners.iter().map(|it| it.bind).collect();
+    let is_ours = |it: &&HostPort| match it.host {
+        Host::Ip(ip) => listeners.contains(&SocketAddr::new(ip, it.port)),
+        Host::Name(ref name) => *name == config.server.hostname && it.port == 25,
+    };
+    for site in &config.sites {
+        let Hosts::List(hosts) = &site.hosts else { continue };
+        if let Some(host) = hosts.iter().find(is_ours) {
+            let message = format!("{host} is this gateway itself: mail would go in circles");
+            reader.note(&format!("site.{}.hosts", site.name), message);
+        }
+    }
+}
+
+/// Shorter prefixes let half the Internet in; nobody's network is that large.
+const PREFIX_MIN_V4: u8 = 8;
+const PREFIX_MIN_V6: u8 = 16;
+
+fn networks_narrow(config: &Config, reader: &mut Reader) {
+    let is_wide = |it: &&IpNet| match it {
+        IpNet::V4(net) => net.prefix_len() < PREFIX_MIN_V4,
+        IpNet::V6(net) => net.prefix_len() < PREFIX_MIN_V6,
+    };
+    for listener in &config.listeners {
+        for (key, networks, danger) in [
+            ("relay_from", &listener.relay_from, "this would be an open relay"),
+            ("xclient_from", &listener.xclient_from, "strangers could pretend to be anyone"),
+            (
+                "proxy_protocol_from",
+                &listener.proxy_protocol_from,
+                "strangers could pretend to be anyone",
+            ),
+        ] {
+            if let Some(net) = networks.iter().find(is_wide) {
+                let key = format!("listener[{}].{key}", listener.name);
+                reader.note(&key, format!("{net} is too wide: {danger}"));
+            }
+        }
+    }
+}

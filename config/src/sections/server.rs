@@ -1,0 +1,58 @@
+//! `[server]`, `[admin]` and `[portal]`.
+
+use crate::key::Default::{Absent, Required, Value};
+use crate::key::{Key, Kind};
+use crate::reader::{Found, Reader};
+use crate::types::{Admin, Portal, Server};
+
+#[rustfmt::skip]
+pub(crate) const SERVER: &[Key] = &[
+    Key::new("hostname", Kind::Domain, Required, "Name of the gateway in banner, EHLO, Received and the Message-ID of DSNs.").at_start(),
+    Key::new("data_dir", Kind::Path, Required, "Everything durable: spool, table, ledger. A relative path starts at the folder of this file.").at_start(),
+    Key::new("data_threads", Kind::Count { min: 0, max: 256 }, Value("0"), "Threads that carry mail; 0 means one per processor.").at_start(),
+    Key::new("shutdown_grace", Kind::Duration { min_s: 1, max_s: 600 }, Value("\"30s\""), "How long sessions and deliveries may finish after SIGTERM."),
+];
+
+#[rustfmt::skip]
+pub(crate) const ADMIN: &[Key] = &[
+    Key::new("bind", Kind::Bind, Value("\"127.0.0.1:8025\""), "Address of API, console, /metrics, /livez and /readyz.").at_start(),
+    Key::new("token_file", Kind::Path, Absent("`admin.token` in `data_dir`, written at the first start"), "File with the administrator's token.").at_start(),
+];
+
+#[rustfmt::skip]
+pub(crate) const PORTAL: &[Key] = &[
+    Key::new("bind", Kind::Bind, Value("\"127.0.0.1:8026\""), "Address of webmail and JMAP.").at_start(),
+];
+
+pub(crate) fn read_server(found: Found<'_, '_>, reader: &mut Reader) -> Server {
+    let mut section = reader.section("server", SERVER, found);
+    let server = Server {
+        hostname: section.get("hostname"),
+        data_dir: section.path("data_dir"),
+        data_threads: or_processors(section.get("data_threads")),
+        shutdown_grace: section.get("shutdown_grace"),
+    };
+    section.finish();
+    server
+}
+
+fn or_processors(threads: usize) -> usize {
+    match threads {
+        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        threads => threads,
+    }
+}
+
+pub(crate) fn read_admin(found: Found<'_, '_>, reader: &mut Reader) -> Admin {
+    let mut section = reader.section("admin", ADMIN, found);
+    let admin = Admin { bind: section.get("bind"), token_file: section.path_opt("token_file") };
+    section.finish();
+    admin
+}
+
+pub(crate) fn read_portal(found: Found<'_, '_>, reader: &mut Reader) -> Portal {
+    let mut section = reader.section("portal", PORTAL, found);
+    let portal = Portal { bind: section.get("bind") };
+    section.finish();
+    portal
+}
