@@ -42,7 +42,7 @@ pub trait Backend: Send + Sync + 'static {
     fn entry(&self, address: String) -> Answer<'_, (u64, api::Entry)>;
     /// Durable when it returns. All of `edits` or none.
     fn edit(&self, edits: TableEdits, author: Author) -> Answer<'_, Changed>;
-    /// Mistakes of the file come back in `Imported::errors`, all of them, and nothing is applied.
+    /// Mistakes of the file are [`BackendError::Invalid`], all of them, by [`FieldError::row`].
     fn import(&self, csv: Bytes, options: ImportOptions, author: Author) -> Answer<'_, Imported>;
     /// The table as CSV, at a generation or now; also which one it is.
     fn export(&self, generation: Option<u64>) -> Answer<'_, (u64, ByteStream)>;

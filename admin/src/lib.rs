@@ -1,5 +1,30 @@
 //! The admin API over HTTP: table, queues, sites, traces, health, metrics.
+//!
+//! ```text
+//! TcpListener ─ serve ─ deadline ─ token ─ handler ─ Backend (the gateway)
+//!               limits                     parse, call, translate
+//! ```
+//!
+//! `/livez`, `/readyz` and `/metrics` want no token and tell nothing of the mail; all else does.
+//! What must not be here: a decision about mail, and any state but the two semaphores.
 
 mod backend;
+mod extract;
+#[cfg(any(test, feature = "sim"))]
+pub mod fake;
+mod handlers;
+mod metrics;
+mod openapi;
+mod problem;
+mod routes;
+mod server;
+#[cfg(test)]
+mod tests;
+mod token;
 
 pub use backend::{Answer, Author, Backend, BackendError, ByteStream};
+pub use metrics::AdminMetrics;
+pub use openapi::{ENDPOINTS, Endpoint, reference};
+pub use routes::{BODY_BYTES_MAX, IMPORT_BYTES_MAX, router};
+pub use server::{Limits, serve};
+pub use token::{TokenError, Tokens};

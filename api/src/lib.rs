@@ -30,6 +30,6 @@ pub use site::{
 pub use stats::{Reloaded, Stats};
 pub use table::{
     Change, Changed, Entry, EntryList, EntryPatch, ImportOptions, Imported, ListQuery, MoveState,
-    RowError, TableEdit, TableEdits, TableInfo,
+    TableEdit, TableEdits, TableInfo,
 };
 pub use trace::{Story, StoryEvent, StoryRecipient, TraceQuery, Traced};

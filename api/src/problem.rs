@@ -35,3 +35,14 @@ pub struct FieldError {
     pub place: String,
     pub message: String,
 }
+
+impl FieldError {
+    pub fn new(place: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { place: place.into(), message: message.into() }
+    }
+
+    /// A mistake in a table file. Lines count from 1, and the header is line 1.
+    pub fn row(line: u64, column: &str, message: impl Into<String>) -> Self {
+        Self::new(format!("line {line}, column {column}"), message)
+    }
+}

@@ -186,8 +186,8 @@ pub struct ImportOptions {
     pub expect_generation: Option<u64>,
 }
 
-/// What an import did, or with `dry_run` what it would do. With any `errors` nothing was applied
-/// and the status is 422.
+/// What an import did, or with `dry_run` what it would do. A file with mistakes changes nothing: the
+/// answer is then a 422 whose `errors` lists all of them by line and column.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Imported {
     /// Afterwards.
@@ -199,16 +199,6 @@ pub struct Imported {
     pub added: u64,
     pub changed: u64,
     pub removed: u64,
-    pub errors: Vec<RowError>,
-}
-
-/// A mistake in a table file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RowError {
-    /// Line of the file, from 1; the header is line 1.
-    pub line: u64,
-    pub column: String,
-    pub message: String,
 }
 
 #[cfg(test)]

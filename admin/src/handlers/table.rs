@@ -1,0 +1,150 @@
+//! The routing table: read, edit, carry in and out, explain.
+
+use api::{Changed, EntryPatch, Explain, ImportOptions, ListQuery, TableEdit, TableEdits};
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{FromRequest as _, Request, State};
+use axum::http::header;
+use axum::response::IntoResponse;
+use serde::Deserialize;
+
+use super::{PAGE_DEFAULT, etag, page_rows};
+use crate::BackendError;
+use crate::extract::{By, IfMatch, Json as JsonBody, Query, Raw, Segment};
+use crate::problem::{Failure, Result};
+use crate::routes::App;
+
+/// Edits in one request; more come as a file.
+const EDITS_MAX: usize = 10_000;
+
+/// `GET /api/v1/table`: the generation, also as `ETag`, and the number of entries.
+pub(crate) async fn info(State(app): App) -> Result<impl IntoResponse> {
+    let info = app.backend.table().await?;
+    Ok((etag(info.generation), Json(info)))
+}
+
+/// `GET /api/v1/table/entries?…`: one page of the entries that match every filter, by address.
+pub(crate) async fn entries(
+    State(app): App,
+    Query(mut query): Query<ListQuery>,
+) -> Result<impl IntoResponse> {
+    query.limit = Some(page_rows(query.limit, PAGE_DEFAULT)?);
+    let page = app.backend.entries(query).await?;
+    Ok((etag(page.generation), Json(page)))
+}
+
+/// `GET /api/v1/table/entries/{address}`: its entry, or that of the mailbox it is an alias of.
+/// 404 if there is none.
+pub(crate) async fn entry(State(app): App, Segment(address): Segment) -> Result<impl IntoResponse> {
+    let (generation, entry) = app.backend.entry(address).await?;
+    Ok((etag(generation), Json(entry)))
+}
+
+/// What a request without a body can say about an edit.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EditQuery {
+    #[serde(default)]
+    reason: Option<String>,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// `PUT /api/v1/table/entries/{address}`: says where a mailbox now lives.
+///
+/// Makes the entry or changes the fields that are given. 200 with the new generation and the entry
+/// before and after; 412 if `If-Match` names an older generation; 422 if a field is malformed.
+/// Idempotent. Applies to the next RCPT, and to queued mail at its next attempt.
+pub(crate) async fn put_entry(
+    State(app): App,
+    Segment(address): Segment,
+    Query(query): Query<EditQuery>,
+    if_match: IfMatch,
+    By(author): By,
+    JsonBody(entry): JsonBody<EntryPatch>,
+) -> Result<impl IntoResponse> {
+    let edit = TableEdit::Set { address, entry };
+    Ok(answer(app.backend.edit(one(edit, query, &if_match), author).await?))
+}
+
+/// `DELETE /api/v1/table/entries/{address}`: 404 if there is no entry; else as `PUT`.
+pub(crate) async fn delete_entry(
+    State(app): App,
+    Segment(address): Segment,
+    Query(query): Query<EditQuery>,
+    if_match: IfMatch,
+    By(author): By,
+) -> Result<impl IntoResponse> {
+    let edit = TableEdit::Remove { address };
+    Ok(answer(app.backend.edit(one(edit, query, &if_match), author).await?))
+}
+
+fn one(edit: TableEdit, query: EditQuery, if_match: &IfMatch) -> TableEdits {
+    let EditQuery { reason, dry_run } = query;
+    TableEdits { edits: vec![edit], reason, dry_run, expect_generation: if_match.0 }
+}
+
+/// `POST /api/v1/table/edits`: all of them or none, as one generation. 422 names every mistake.
+pub(crate) async fn edits(
+    State(app): App,
+    if_match: IfMatch,
+    By(author): By,
+    JsonBody(mut edits): JsonBody<TableEdits>,
+) -> Result<impl IntoResponse> {
+    if edits.edits.len() > EDITS_MAX {
+        let detail = format!("edits: want at most {EDITS_MAX}, not {}", edits.edits.len());
+        return Err(Failure::invalid(detail).hint("POST a file to /api/v1/table/import"));
+    }
+    edits.expect_generation = if_match.0.or(edits.expect_generation);
+    Ok(answer(app.backend.edit(edits, author).await?))
+}
+
+fn answer(changed: Changed) -> impl IntoResponse {
+    (etag(changed.generation), Json(changed))
+}
+
+/// `POST /api/v1/table/import?…`: the body is a CSV file and becomes one generation.
+///
+/// 200 with counts; 412 as above; 422 with every mistake by line and column, and then nothing was
+/// applied; 413 above 64 MiB; 503 while two other files are being read.
+pub(crate) async fn import(
+    State(app): App,
+    Query(mut options): Query<ImportOptions>,
+    if_match: IfMatch,
+    By(author): By,
+    request: Request,
+) -> Result<impl IntoResponse> {
+    // Before the body is read: it is what takes the memory.
+    let _permit = app.imports.try_acquire().map_err(|_| BackendError::Busy {
+        detail: "other table files are being imported".to_owned(),
+    })?;
+    let Raw(csv) = Raw::from_request(request, &()).await?;
+    options.expect_generation = if_match.0.or(options.expect_generation);
+    let imported = app.backend.import(csv, options, author).await?;
+    Ok((etag(imported.generation), Json(imported)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExportQuery {
+    #[serde(default)]
+    generation: Option<u64>,
+}
+
+/// `GET /api/v1/table/export`: the table as a CSV file that `import` takes, at any generation.
+pub(crate) async fn export(
+    State(app): App,
+    Query(query): Query<ExportQuery>,
+) -> Result<impl IntoResponse> {
+    let (generation, stream) = app.backend.export(query.generation).await?;
+    let headers = [(header::CONTENT_TYPE, "text/csv; charset=utf-8")];
+    Ok((etag(generation), headers, Body::from_stream(stream)))
+}
+
+/// `GET /api/v1/explain?address=…`: the decision for a recipient and each step that led to it.
+pub(crate) async fn explain(
+    State(app): App,
+    Query(question): Query<Explain>,
+) -> Result<Json<api::Explanation>> {
+    Ok(Json(app.backend.explain(question).await?))
+}

@@ -1,0 +1,44 @@
+//! Metrics of the admin API itself.
+
+use std::time::Duration;
+
+use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntGauge, Registry};
+
+/// Owned by the server, registered by whoever builds it.
+#[derive(Clone)]
+pub struct AdminMetrics {
+    /// `admin_request_seconds`: time to the head of the answer, by `route` (the pattern, never the
+    /// address in it), `method` and `status`.
+    pub(crate) request_seconds: HistogramVec,
+    /// `admin_connections`: open now.
+    pub(crate) connections: IntGauge,
+    /// `admin_unauthorized_total`: requests without a valid token.
+    pub(crate) unauthorized: IntCounter,
+}
+
+impl AdminMetrics {
+    /// Fails only if the registry has these names already.
+    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let options = HistogramOpts::new("admin_request_seconds", "Time to answer a request.")
+            .buckets(vec![0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0]);
+        let metrics = Self {
+            request_seconds: HistogramVec::new(options, &["route", "method", "status"])?,
+            connections: IntGauge::new("admin_connections", "Connections open now.")?,
+            unauthorized: IntCounter::new(
+                "admin_unauthorized_total",
+                "Requests without a valid token.",
+            )?,
+        };
+        registry.register(Box::new(metrics.request_seconds.clone()))?;
+        registry.register(Box::new(metrics.connections.clone()))?;
+        registry.register(Box::new(metrics.unauthorized.clone()))?;
+        Ok(metrics)
+    }
+
+    pub(crate) fn observe(&self, route: &str, method: &str, status: u16, took: Duration) {
+        let status = status.to_string();
+        self.request_seconds
+            .with_label_values(&[route, method, &status])
+            .observe(took.as_secs_f64());
+    }
+}

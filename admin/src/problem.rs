@@ -1,0 +1,121 @@
+//! Every answer that is not a success, as an RFC 9457 problem.
+
+use api::{FieldError, PROBLEM_JSON, Problem};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::BackendError;
+
+/// What a handler fails with.
+#[derive(Debug)]
+pub(crate) struct Failure(Box<Problem>);
+
+/// What a handler returns.
+pub(crate) type Result<T> = std::result::Result<T, Failure>;
+
+impl Failure {
+    pub(crate) fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
+        Self(Box::new(Problem {
+            status: status.as_u16(),
+            code: code.to_owned(),
+            title: status.canonical_reason().unwrap_or("Failed").to_owned(),
+            detail: detail.into(),
+            ..Problem::default()
+        }))
+    }
+
+    pub(crate) fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail)
+    }
+
+    pub(crate) fn unauthorized() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "a valid bearer token is needed")
+            .hint("send the content of DATA_DIR/admin.token as \"Authorization: Bearer TOKEN\"")
+    }
+
+    pub(crate) fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path")
+            .hint("GET /api/v1/openapi.json lists what there is")
+    }
+
+    pub(crate) fn method_not_allowed() -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "not with this method")
+            .hint("the Allow header lists the methods")
+    }
+
+    pub(crate) fn timeout(seconds: u64) -> Self {
+        let detail = format!("no answer within {seconds} s; what was asked may still be done");
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout", detail)
+            .hint("look at the state before you ask again")
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    fn errors(mut self, errors: Vec<FieldError>) -> Self {
+        self.0.errors = errors;
+        self
+    }
+}
+
+impl From<BackendError> for Failure {
+    fn from(error: BackendError) -> Self {
+        let detail = error.to_string();
+        match error {
+            BackendError::NotFound { .. } => Self::new(StatusCode::NOT_FOUND, "not_found", detail),
+            BackendError::Conflict { generation } => {
+                let mut failure = Self::new(StatusCode::PRECONDITION_FAILED, "conflict", detail)
+                    .hint("read the table again, then repeat the edit if it still makes sense");
+                failure.0.generation = Some(generation);
+                failure
+            }
+            BackendError::Invalid { errors, .. } => Self::invalid(detail).errors(errors),
+            BackendError::Refused { hint, .. } => {
+                with_hint(Self::new(StatusCode::CONFLICT, "refused", detail), hint)
+            }
+            BackendError::Blocked { hint, .. } => {
+                with_hint(Self::new(StatusCode::FORBIDDEN, "blocked", detail), hint)
+            }
+            BackendError::Busy { .. } => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).hint("try again soon")
+            }
+            BackendError::Failed { .. } => {
+                tracing::error!(error = %detail, "An admin request failed.");
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+                    .hint("the gateway's log has the details")
+            }
+        }
+    }
+}
+
+fn with_hint(failure: Failure, hint: Option<String>) -> Failure {
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let status =
+            StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, axum::Json(*self.0)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        match status {
+            StatusCode::UNAUTHORIZED => {
+                headers.insert(
+                    header::WWW_AUTHENTICATE,
+                    HeaderValue::from_static("Bearer realm=\"causeway\""),
+                );
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+            }
+            _ => (),
+        }
+        response
+    }
+}

@@ -1,0 +1,163 @@
+//! Path and method → handler, and what is asked of every request before it gets there.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use api::path;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, Method};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+use prometheus::Registry;
+use tokio::sync::Semaphore;
+
+use crate::handlers::{health, queue, site, table, trace};
+use crate::metrics::AdminMetrics;
+use crate::openapi;
+use crate::problem::Failure;
+use crate::{Backend, Tokens};
+
+/// Bytes of a request's body.
+pub const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of a table file: a million rows of 64 bytes.
+pub const IMPORT_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Table files held in memory at the same time; further imports are told to come back.
+const IMPORTS_MAX: usize = 2;
+
+/// What handlers share.
+pub(crate) struct Shared {
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) registry: Registry,
+    pub(crate) imports: Semaphore,
+    tokens: Tokens,
+    metrics: AdminMetrics,
+}
+
+pub(crate) type App = State<Arc<Shared>>;
+
+/// The whole of the admin API, for [`crate::serve`]. Fails if `registry` has our metrics already.
+pub fn router(
+    backend: Arc<dyn Backend>,
+    tokens: Tokens,
+    registry: Registry,
+) -> Result<(Router, AdminMetrics), prometheus::Error> {
+    let metrics = AdminMetrics::register(&registry)?;
+    let imports = Semaphore::new(IMPORTS_MAX);
+    let shared = Shared { backend, registry, imports, tokens, metrics: metrics.clone() };
+    let shared = Arc::new(shared);
+    let router = open()
+        .merge(closed(&shared))
+        .fallback(async || Failure::not_found())
+        .method_not_allowed_fallback(async || Failure::method_not_allowed())
+        .layer(from_fn(within_deadline))
+        .layer(from_fn_with_state(Arc::clone(&shared), measured))
+        .with_state(shared);
+    Ok((router, metrics))
+}
+
+/// For load balancers and Prometheus: no token, nothing of the table or the mail.
+fn open() -> Router<Arc<Shared>> {
+    Router::new()
+        .route(path::LIVEZ, get(health::livez))
+        .route(path::READYZ, get(health::readyz))
+        .route(path::METRICS, get(health::metrics))
+}
+
+/// Everything that wants a token, unknown paths below `/api/v1` included.
+fn closed(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
+    let import = post(table::import).layer(DefaultBodyLimit::max(IMPORT_BYTES_MAX));
+    let of_entry = get(table::entry).put(table::put_entry).delete(table::delete_entry);
+    Router::new()
+        .route(path::VERSION, get(health::version))
+        .route(path::STATS, get(health::stats))
+        .route(path::RELOAD, post(health::reload))
+        .route(path::OPENAPI, get(openapi::serve))
+        .route(path::TABLE, get(table::info))
+        .route(path::ENTRIES, get(table::entries))
+        .route(&with_segment(path::ENTRIES, ""), of_entry)
+        .route(path::EDITS, post(table::edits))
+        .route(path::EXPORT, get(table::export))
+        .route(path::EXPLAIN, get(table::explain))
+        .route(path::QUEUE, get(queue::list))
+        .route(path::QUEUE_SUMMARY, get(queue::summary))
+        .route(path::QUEUE_ACTIONS, post(queue::act))
+        .route(&with_segment(path::QUEUE_MESSAGES, ""), get(queue::show))
+        .route(&with_segment(path::QUEUE_MESSAGES, "/content"), get(queue::content))
+        .route(path::SITES, get(site::list))
+        .route(&with_segment(path::SITES, "/probe"), post(site::probe))
+        .route(&with_segment(path::SITES, "/override"), put(site::force))
+        .route(path::TRACE, get(trace::trace))
+        .route(path::LEDGER_VERIFY, get(trace::verify))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .route(path::IMPORT, import)
+        .route(
+            &format!("{}/{{*rest}}", path::V1),
+            axum::routing::any(async || Failure::not_found()),
+        )
+        .layer(from_fn_with_state(Arc::clone(shared), authorised))
+}
+
+fn with_segment(collection: &str, rest: &str) -> String {
+    format!("{collection}/{{name}}{rest}")
+}
+
+async fn authorised(State(shared): App, request: Request, next: Next) -> Response {
+    let offered = bearer(request.headers()).unwrap_or_default();
+    if shared.tokens.admit(offered) {
+        return next.run(request).await;
+    }
+    shared.metrics.unauthorized.inc();
+    Failure::unauthorized().into_response()
+}
+
+/// The token after `Bearer`. RFC 6750 §2.1; the scheme's name is in any case, RFC 9110 §11.1.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Cuts off what takes too long. A streamed answer has begun by then and is not cut.
+async fn within_deadline(request: Request, next: Next) -> Response {
+    let deadline = deadline(request.uri().path());
+    match tokio::time::timeout(deadline, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Failure::timeout(deadline.as_secs()).into_response(),
+    }
+}
+
+/// How long a request may take: 30 s, unless it moves a file, reads the whole spool or waits for
+/// another server. The body's arrival counts.
+fn deadline(path: &str) -> Duration {
+    let long = path == path::IMPORT || path == path::LEDGER_VERIFY;
+    let probe = path.starts_with(path::SITES) && path.ends_with("/probe");
+    Duration::from_secs(match (long, probe) {
+        (true, _) => 300,
+        (_, true) => 90,
+        (false, false) => 30,
+    })
+}
+
+async fn measured(State(shared): App, request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let method = method_name(request.method());
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let response = next.run(request).await;
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
+    shared.metrics.observe(route, method, response.status().as_u16(), begun.elapsed());
+    response
+}
+
+/// A label must not be a stranger's invention.
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        _ => "other",
+    }
+}
