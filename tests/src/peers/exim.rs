@@ -8,6 +8,7 @@ use std::process::{Child, Stdio};
 use anyhow::Result;
 
 use super::{Server, Sites, await_greeting, unpacked};
+use crate::certs::Certs;
 use crate::ports;
 use crate::sandbox::Sandbox;
 
@@ -96,4 +97,13 @@ impl Server for Exim {
         let conf = self.conf.to_string_lossy();
         self.sandbox.run(&program.to_string_lossy(), &["-C", &conf, "-qff"]).map(drop)
     }
+}
+
+/// Lines that make it offer STARTTLS.
+pub fn accept_tls(certs: &Certs) -> Result<String> {
+    Ok(format!(
+        "tls_advertise_hosts = *\ntls_certificate = {}\ntls_privatekey = {}\n",
+        certs.certificate.display(),
+        certs.readable_key()?.display()
+    ))
 }

@@ -10,6 +10,7 @@ use std::process::{Child, Stdio};
 use anyhow::Result;
 
 use super::{Server, Sites, await_greeting, unpacked};
+use crate::certs::Certs;
 use crate::ports;
 use crate::sandbox::Sandbox;
 
@@ -90,7 +91,7 @@ impl Server for OpenSmtpd {
         let log = fs::File::create(self.conf.with_extension("log"))?;
         let program = unpacked().join("usr/sbin/smtpd");
         let mut command = self.sandbox.command(&program.to_string_lossy());
-        command.arg("-F").arg("-f").arg(&self.conf).stdout(Stdio::null()).stderr(log);
+        command.arg("-d").arg("-f").arg(&self.conf).stdout(Stdio::null()).stderr(log);
         let mut child = command.spawn()?;
         await_greeting(&mut child, self.address)?;
         self.child = Some(child);
@@ -109,4 +110,15 @@ impl Server for OpenSmtpd {
         let program = self.conf.with_file_name("smtpctl");
         self.sandbox.run(&program.to_string_lossy(), &["schedule", "all"]).map(drop)
     }
+}
+
+/// Lines and listener parameters that make it offer STARTTLS.
+///
+/// The build of Debian 12 cannot finish the handshake as a server (its key
+/// engine fails with "missing private key" since OpenSSL 3), so this makes a
+/// site that offers TLS and never succeeds. As a client its TLS works.
+pub fn accept_tls(certs: &Certs) -> (String, String) {
+    let (certificate, key) = (certs.certificate.display(), certs.key.display());
+    let pki = format!("pki e2e cert \"{certificate}\"\npki e2e key \"{key}\"");
+    (pki, "tls pki e2e".into())
 }

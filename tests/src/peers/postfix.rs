@@ -8,6 +8,7 @@ use std::process::{Child, Stdio};
 use anyhow::Result;
 
 use super::{Server, Sites, await_greeting};
+use crate::certs::Certs;
 use crate::ports;
 use crate::sandbox::Sandbox;
 
@@ -120,4 +121,13 @@ impl Server for Postfix {
             .run("/usr/sbin/postqueue", &["-c", &self.etc.to_string_lossy(), "-f"])
             .map(drop)
     }
+}
+
+/// Lines that make it offer STARTTLS.
+pub fn accept_tls(certs: &Certs) -> String {
+    format!(
+        "smtpd_tls_security_level = may\nsmtpd_tls_cert_file = {}\nsmtpd_tls_key_file = {}\n",
+        certs.certificate.display(),
+        certs.key.display()
+    )
 }
