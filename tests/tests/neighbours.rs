@@ -24,7 +24,7 @@ fn check_neighbour(
     let folder = scratch::folder()?;
     let certs = Certs::new(folder.path())?;
     let (sinks, sites) = sinks()?;
-    let mut server = make(Sandbox::new()?, folder.path(), &certs, sites);
+    let mut server = make(Sandbox::new()?, folder.path(), &certs, sites)?;
     server.start()?;
     let mut client = Client::open(server.address())?;
     let handshake = client.start_tls(certs.client_config()?, NAME);
