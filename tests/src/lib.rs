@@ -13,6 +13,7 @@
 
 pub mod certs;
 pub mod checker;
+pub mod gateway;
 pub mod load;
 pub mod message;
 pub mod peers;

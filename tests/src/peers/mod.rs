@@ -37,7 +37,7 @@ pub struct Sites {
 }
 
 /// Waits for a greeting; an error with its log when the server ends before.
-fn await_greeting(child: &mut Child, address: SocketAddr) -> Result<()> {
+pub(crate) fn await_greeting(child: &mut Child, address: SocketAddr) -> Result<()> {
     let mut ended = None;
     wait::until("a server's greeting", START_BOUND, || {
         ended = child.try_wait().ok().flatten();
