@@ -1,1 +1,36 @@
-//! router
+//! Where a recipient's mail goes, and why. Pure: a decision is a function of one immutable table,
+//! the relay domains, the state of the sites and the recipient.
+//!
+//! ```text
+//! recipient ─ relay domain? ─ listed? ────────── state ──────────────────────> Route
+//!             no: Reject,     as it is, without  on_prem, cloud, settled: Site
+//!                 or Remote   tag, as an alias   syncing: Site and a copy
+//!                             no: unlisted       cutover: Hold
+//! ```
+//!
+//! The rules in words: docs/ops/routing-rules.md. Edits are planned on one table and make the
+//! next; nothing changes a table that somebody reads.
+
+mod decide;
+mod domains;
+mod edit;
+mod entry;
+mod explain;
+mod map;
+mod onward;
+mod plan;
+mod sites;
+mod table;
+
+pub use decide::{Admission, Decision, Facts, HoldReason, Route, decide};
+pub use domains::{Domains, Rules};
+pub use edit::{Edit, Field, Problem, Put, StateRule};
+pub use entry::{Entry, MoveState, UnknownState};
+pub use explain::{Explanation, Step, Why, explain};
+pub use onward::onward;
+pub use plan::{Changes, RowChange};
+pub use sites::{SiteState, SiteStates};
+pub use table::{Listed, Table};
+
+#[cfg(test)]
+mod tests;

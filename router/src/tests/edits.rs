@@ -1,0 +1,180 @@
+//! What edits come to.
+
+use expect_test::{Expect, expect};
+use mail::Timestamp;
+
+use super::{address, edit, edited, edits, table};
+use crate::{Edit, MoveState, Table};
+
+/// The table as lines, sorted.
+fn shown(table: &Table) -> String {
+    let mut text = format!("table {} with {}\n", table.generation(), table.len());
+    for it in table.iter() {
+        text.push_str(&format!("{} {} {}", it.address, it.home, it.state));
+        for (name, value) in [("batch", &it.batch), ("note", &it.note)] {
+            text.push_str(&value.as_ref().map(|it| format!(" {name}={it}")).unwrap_or_default());
+        }
+        for alias in &it.aliases {
+            text.push_str(&format!(" ({alias})"));
+        }
+        text.push_str(&format!(" since {}\n", it.generation));
+    }
+    text
+}
+
+fn check(before: &str, then: &str, want: Expect) {
+    let before = table(before);
+    let got = match before.plan(&edits(then), Timestamp::from_micros(2)) {
+        Ok(changes) => shown(&before.apply(&changes)),
+        Err(problems) => problems.iter().map(|it| format!("{it}\n")).collect(),
+    };
+    want.assert_eq(&got);
+}
+
+#[test]
+fn the_state_follows_the_home_unless_it_is_said() {
+    check(
+        "a@contoso.example on_prem state=syncing
+         b@contoso.example on_prem state=syncing
+         c@contoso.example cloud state=settled",
+        "a@contoso.example on_prem
+         b@contoso.example cloud
+         c@contoso.example on_prem
+         d@contoso.example cloud state=cutover
+         e@fabrikam.example cloud
+         f@contoso.example cloud",
+        expect![[r#"
+            table 2 with 6
+            a@contoso.example on_prem syncing since 1
+            b@contoso.example cloud cloud since 2
+            c@contoso.example on_prem on_prem since 2
+            d@contoso.example cloud cutover since 2
+            e@fabrikam.example cloud cloud since 2
+            f@contoso.example cloud cloud since 2
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_not_said_stays() {
+    check(
+        "a@contoso.example cloud batch=one note=n aliases=z@contoso.example,b@contoso.example",
+        "a@contoso.example cloud batch=two",
+        expect![[r#"
+            table 2 with 1
+            a@contoso.example cloud cloud batch=two note=n (b@contoso.example) (z@contoso.example) since 2
+        "#]],
+    );
+}
+
+#[test]
+fn the_same_again_is_no_change() {
+    let before = table("a@contoso.example cloud batch=one");
+    let again = before.plan(&edits("a@contoso.example cloud"), Timestamp::from_micros(9)).unwrap();
+    assert!(again.rows.is_empty());
+    let gone = before.plan(&edits("- nobody@contoso.example"), Timestamp::from_micros(9)).unwrap();
+    assert!(gone.rows.is_empty());
+}
+
+#[test]
+fn no_address_belongs_to_two_mailboxes() {
+    let rows = "a@contoso.example cloud aliases=x@contoso.example
+                b@contoso.example cloud";
+    check(
+        rows,
+        "c@contoso.example cloud aliases=X@contoso.example,B@contoso.example",
+        expect![[r#"
+            c@contoso.example: aliases: b@contoso.example is a mailbox of its own
+            c@contoso.example: aliases: x@contoso.example is an alias of a@contoso.example already
+        "#]],
+    );
+    check(
+        rows,
+        "x@contoso.example cloud",
+        expect![[r#"
+        x@contoso.example: address: x@contoso.example is an alias of a@contoso.example already
+    "#]],
+    );
+    check(
+        rows,
+        "c@contoso.example cloud aliases=y@contoso.example
+         d@contoso.example cloud aliases=y@contoso.example
+         y@contoso.example cloud",
+        expect![[r#"
+            d@contoso.example: aliases: y@contoso.example is an alias of c@contoso.example already
+            y@contoso.example: address: y@contoso.example is an alias of c@contoso.example already
+        "#]],
+    );
+}
+
+#[test]
+fn an_alias_may_change_hands_in_one_step() {
+    check(
+        "a@contoso.example cloud aliases=x@contoso.example
+         b@contoso.example cloud",
+        "b@contoso.example cloud aliases=x@contoso.example,a@contoso.example
+         - a@contoso.example",
+        expect![[r#"
+            table 2 with 1
+            b@contoso.example cloud cloud (a@contoso.example) (x@contoso.example) since 2
+        "#]],
+    );
+}
+
+#[test]
+fn an_alias_that_is_the_address_itself_is_left_out() {
+    check(
+        "",
+        "a@contoso.example cloud aliases=A@contoso.example,z@contoso.example,Z@contoso.example",
+        expect![[r#"
+            table 2 with 1
+            a@contoso.example cloud cloud (z@contoso.example) since 2
+        "#]],
+    );
+}
+
+#[test]
+fn removing_a_mailbox_frees_its_aliases() {
+    let before = table("a@contoso.example cloud aliases=x@contoso.example");
+    assert!(before.resolve_alias(&address("x@contoso.example").key()).is_some());
+    let after = edited(&before, "- A@contoso.example");
+    assert_eq!((after.len(), after.generation()), (0, 2));
+    assert!(after.find(&address("x@contoso.example").key()).is_none());
+    assert_eq!(before.len(), 1, "a table that somebody reads never changes");
+}
+
+#[test]
+fn problems_name_their_column() {
+    let Edit::Put(put) =
+        edit("a@elsewhere.example mars aliases=x@elsewhere.example cloud_address=a@[127.0.0.1]")
+    else {
+        panic!()
+    };
+    let problems: String =
+        put.problems(&super::domains()).iter().map(|it| format!("{it}\n")).collect();
+    expect![[r#"
+        a@elsewhere.example: address: elsewhere.example is not a relay domain: add it to the configuration
+        a@elsewhere.example: home: there is no site mars: want on_prem or cloud
+        a@elsewhere.example: aliases: the domain of x@elsewhere.example is not a relay domain
+        a@elsewhere.example: cloud_address: want a domain name after the @
+    "#]].assert_eq(&problems);
+}
+
+#[test]
+fn a_page_is_a_piece_of_the_sorted_list() {
+    let table = table(
+        "d@contoso.example cloud
+         b@contoso.example on_prem
+         a@contoso.example cloud
+         c@contoso.example cloud",
+    );
+    let page = |after: Option<&str>, limit| -> Vec<String> {
+        let after = after.map(|it| address(it).key());
+        let rows = table.page(after.as_ref(), limit, |it| it.state == MoveState::Cloud);
+        rows.iter().map(|it| it.address.local().to_owned()).collect()
+    };
+    assert_eq!(page(None, 2), ["a", "c"]);
+    assert_eq!(page(Some("c@contoso.example"), 2), ["d"]);
+    assert_eq!(page(None, 0), [""; 0]);
+    assert_eq!(table.len_by_home().values().copied().collect::<Vec<_>>(), [3, 1]);
+}
