@@ -19,6 +19,7 @@ fn rules() -> Arc<Rules> {
     let mut rules = Rules::new("gw.example".parse().unwrap());
     rules.starttls = true;
     rules.message_bytes_max = 200;
+    rules.header_lines_max = 2;
     rules.command_line_max = 128;
     rules.data_line_max = 60;
     rules.errors_hard = 1000;
@@ -128,6 +129,37 @@ fn group() -> impl Strategy<Value = Vec<u8>> {
         Just(b"STARTTLS\r\n".to_vec()),
         prop::collection::vec(any::<u8>(), 0..60),
     ]
+}
+
+/// A header that is refused early must not let the rest of the body pile up.
+#[test]
+fn what_follows_a_refusal_is_not_kept() {
+    let mut rules = Rules::new("gw.example".parse().unwrap());
+    rules.header_bytes_max = 100;
+    let peer =
+        Peer { address: "192.0.2.1".parse().unwrap(), port: 25, name: None, may_xclient: false };
+    let mut session = Session::new(Arc::new(rules), peer);
+    let (mut out, mut body, mut discarded) = (Vec::new(), Vec::new(), false);
+    let line = [&[b'x'; 78][..], b"\r\n"].concat();
+    let start = b"EHLO x\r\n";
+    let group = b"MAIL FROM:<>\r\nRCPT TO:<anna@b>\r\nDATA\r\n";
+    let lines = std::iter::repeat_n(line.as_slice(), 1000);
+    for mut input in [&start[..], group].into_iter().chain(lines) {
+        loop {
+            match session.step(&mut input, &mut out, &mut body) {
+                Step::Read => break,
+                Step::Sender { .. } => session.sender(Ok(()), &mut out),
+                Step::Recipient(path) => session.recipient(verdict(path), &mut out),
+                Step::Open => session.opened(Ok(()), &mut out),
+                Step::Discard => {
+                    discarded = true;
+                    body = Vec::new();
+                }
+                step => panic!("{step:?}"),
+            }
+        }
+    }
+    assert!(discarded && body.is_empty());
 }
 
 proptest! {

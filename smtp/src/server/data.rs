@@ -75,6 +75,11 @@ impl DataReader {
         self.flaw
     }
 
+    /// Keeps nothing from now on: the message was refused for another reason.
+    pub fn discard(&mut self) {
+        self.fail(Flaw::TooBig);
+    }
+
     /// Decodes `input` to the end of `out`. Any way to cut the input gives the same result.
     /// After a flaw it goes on to look for the end and keeps nothing.
     pub fn feed(&mut self, input: &[u8], out: &mut Vec<u8>) -> Fed {

@@ -38,6 +38,14 @@ impl Session {
         }
     }
 
+    /// The body cannot be kept any more, for a reason outside of it. What is still to come of it is
+    /// read and thrown away, and then answered with `reply`.
+    pub fn spoil(&mut self, reply: Reply) {
+        if let State::Body(_, receiving) = &mut self.state {
+            receiving.intake.refuse(reply);
+        }
+    }
+
     /// `BDAT`: however it is answered, exactly `octets` are read first.
     ///
     /// Source: RFC 3030 §2.
@@ -134,6 +142,9 @@ impl Session {
         let (before, offered) = (body.len(), input.len());
         let is_end = match &mut it.way {
             Way::Data(reader) => {
+                if was_refused {
+                    reader.discard();
+                }
                 let fed = reader.feed(input, body);
                 *input = &input[fed.used..];
                 if let Some(flaw) = reader.flaw() {
