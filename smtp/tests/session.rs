@@ -19,7 +19,6 @@ fn rules() -> Arc<Rules> {
     let mut rules = Rules::new("gw.example".parse().unwrap());
     rules.starttls = true;
     rules.message_bytes_max = 200;
-    rules.header_lines_max = 2;
     rules.command_line_max = 128;
     rules.data_line_max = 60;
     rules.errors_hard = 1000;

@@ -6,10 +6,21 @@ use super::abuse::Sentence;
 use super::intake::Intake;
 use super::state::{Hello, Receiving, State, Transaction, Way};
 use super::{Session, Step, say, texts};
+use crate::server::data::Flaw;
 
 impl Receiving {
     pub(super) fn new(transaction: Box<Transaction>, way: Way) -> Self {
         Self { transaction, intake: Intake::default(), way }
+    }
+
+    /// Why the body is refused. A flaw in its form is named before its size, which is noticed
+    /// earlier or later depending on how the body was cut into packets.
+    fn refusal(&self) -> Option<Reply> {
+        let flaw = match &self.way {
+            Way::Data(reader) => reader.flaw().filter(|it| *it != Flaw::TooBig),
+            Way::Chunk { .. } | Way::BetweenChunks => None,
+        };
+        flaw.map(texts::flawed).or_else(|| self.intake.refusal().cloned())
     }
 
     pub(super) const fn is_between_chunks(&self) -> bool {
@@ -207,9 +218,9 @@ impl Session {
             return None;
         }
         it.intake.end(body, &self.rules);
-        if let Some(reply) = it.intake.refusal() {
+        if let Some(reply) = it.refusal() {
             self.state = State::Refused(hello);
-            self.refuse(reply.clone(), out);
+            self.refuse(reply, out);
             return (!was_discarded).then_some(Step::Discard);
         }
         let Receiving { mut transaction, intake, .. } = *it;

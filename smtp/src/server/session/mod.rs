@@ -115,7 +115,8 @@ impl Session {
 
     /// Goes on until something outside is needed. Takes what it uses from the front of `input`,
     /// appends replies to `out` and decoded octets of a message to `body`. The same `input`, cut
-    /// in any way, gives the same replies, except where a cut hides that a client spoke too early.
+    /// in any way, gives the same replies, except that a cut can hide that a client spoke too early,
+    /// and of several reasons to refuse one message another may be named.
     pub fn step(&mut self, input: &mut &[u8], out: &mut Vec<u8>, body: &mut Vec<u8>) -> Step {
         loop {
             if self.delay > Duration::ZERO {
