@@ -1,6 +1,7 @@
 //! One row of the table: a mailbox, where it lives, and how far its move is.
 
 use std::fmt;
+use std::ops::Deref;
 use std::str::FromStr;
 
 use mail::{Address, AddressKey, SiteName, Timestamp};
@@ -33,6 +34,35 @@ impl Entry {
 
     pub(crate) fn alias_keys(&self) -> impl Iterator<Item = AddressKey> + '_ {
         self.aliases.iter().map(Address::key)
+    }
+}
+
+/// An entry with the key it is found by. What tables are made of and share.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Row {
+    key: AddressKey,
+    entry: Entry,
+}
+
+impl Row {
+    pub fn new(entry: Entry) -> Self {
+        Self { key: entry.address.key(), entry }
+    }
+
+    pub const fn key(&self) -> &AddressKey {
+        &self.key
+    }
+
+    pub const fn entry(&self) -> &Entry {
+        &self.entry
+    }
+}
+
+impl Deref for Row {
+    type Target = Entry;
+
+    fn deref(&self) -> &Entry {
+        &self.entry
     }
 }
 

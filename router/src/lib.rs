@@ -25,7 +25,7 @@ mod table;
 pub use decide::{Admission, Decision, Facts, HoldReason, Route, decide};
 pub use domains::{Domains, Rules};
 pub use edit::{Edit, Field, Problem, Put, StateRule};
-pub use entry::{Entry, MoveState, UnknownState};
+pub use entry::{Entry, MoveState, Row, UnknownState};
 pub use explain::{Explanation, Step, Why, explain};
 pub use onward::onward;
 pub use plan::{Changes, RowChange};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use mail::{AddressKey, Timestamp};
 
 use crate::map::Slot;
-use crate::{Edit, Entry, Problem, Table};
+use crate::{Edit, Problem, Row, Table};
 
 /// Rows before and after. Planned on one generation, it makes the next.
 #[derive(Clone, Debug)]
@@ -21,8 +21,8 @@ pub struct Changes {
 #[derive(Clone, Debug)]
 pub struct RowChange {
     pub key: AddressKey,
-    pub before: Option<Arc<Entry>>,
-    pub after: Option<Arc<Entry>>,
+    pub before: Option<Arc<Row>>,
+    pub after: Option<Arc<Row>>,
 }
 
 impl Changes {
@@ -71,7 +71,10 @@ impl Table {
             });
             let row = &mut rows[place];
             row.after = match edit {
-                Edit::Put(put) => Some(Arc::new(put.over(row.after.as_deref(), generation, at))),
+                Edit::Put(put) => {
+                    let before = row.after.as_ref().map(|it| it.entry());
+                    Some(Arc::new(Row::new(put.over(before, generation, at))))
+                }
                 Edit::Remove(_) => None,
             };
         }
@@ -120,7 +123,7 @@ fn conflicts(table: &Table, rows: &[RowChange]) -> Vec<Problem> {
 /// The key of the mailbox that has `key` as its address or alias.
 fn holder<'a>(table: &'a Table, key: &AddressKey) -> Option<&'a AddressKey> {
     table.slot(key.as_str()).map(|it| match it {
-        Slot::Mailbox(row) => &row.key,
+        Slot::Mailbox(row) => row.key(),
         Slot::Alias(alias) => &alias.mailbox,
     })
 }

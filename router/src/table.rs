@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use mail::{AddressKey, SiteName};
 
-use crate::map::{Alias, Map, Row, Slot};
-use crate::{Changes, Entry};
+use crate::map::{Alias, Map, Slot};
+use crate::{Changes, Entry, Row};
 
 /// Who lives where, at one generation. Cheap to clone; never changes.
 #[derive(Clone)]
@@ -43,7 +43,7 @@ impl Table {
     pub fn from_rows(generation: u64, rows: impl Iterator<Item = Entry>) -> Self {
         let mut table = Self { generation, ..Self::empty() };
         for entry in rows {
-            table.insert(&Arc::new(entry));
+            table.insert(&Arc::new(Row::new(entry)));
         }
         table
     }
@@ -63,12 +63,12 @@ impl Table {
 
     /// The mailbox with exactly this address.
     pub fn get(&self, key: &AddressKey) -> Option<&Entry> {
-        self.row(key.as_str()).map(|it| &**it)
+        self.row(key.as_str()).map(|it| it.entry())
     }
 
-    pub(crate) fn row(&self, key: &str) -> Option<&Arc<Entry>> {
+    pub(crate) fn row(&self, key: &str) -> Option<&Arc<Row>> {
         match self.map.get(key)? {
-            Slot::Mailbox(row) => Some(&row.entry),
+            Slot::Mailbox(row) => Some(row),
             Slot::Alias(_) => None,
         }
     }
@@ -89,7 +89,7 @@ impl Table {
     /// never another alias.
     pub fn find(&self, key: &AddressKey) -> Option<Listed<'_>> {
         match self.map.get(key.as_str())? {
-            Slot::Mailbox(row) => Some(Listed::Mailbox(&row.entry)),
+            Slot::Mailbox(row) => Some(Listed::Mailbox(row.entry())),
             Slot::Alias(alias) => self.get(&alias.mailbox).map(Listed::Alias),
         }
     }
@@ -97,8 +97,8 @@ impl Table {
     /// All mailboxes, sorted by key. Sorts pointers: about a second for a million.
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
         let mut rows: Vec<&Row> = self.rows().collect();
-        rows.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        rows.into_iter().map(|it| &*it.entry)
+        rows.sort_unstable_by(|a, b| a.key().cmp(b.key()));
+        rows.into_iter().map(Row::entry)
     }
 
     /// At most `limit` mailboxes with keys after `after` that `filter` lets through, sorted by
@@ -110,11 +110,11 @@ impl Table {
         filter: impl Fn(&Entry) -> bool,
     ) -> Vec<&Entry> {
         let mut page: BTreeMap<&AddressKey, &Entry> = BTreeMap::new();
-        for row in self.rows().filter(|it| after.is_none_or(|after| it.key > *after)) {
+        for row in self.rows().filter(|it| after.is_none_or(|after| it.key() > after)) {
             let fits = page.len() < limit
-                || page.last_key_value().is_some_and(|(last, _)| row.key < **last);
-            if fits && filter(&row.entry) {
-                page.insert(&row.key, &row.entry);
+                || page.last_key_value().is_some_and(|(last, _)| row.key() < *last);
+            if fits && filter(row.entry()) {
+                page.insert(row.key(), row.entry());
                 if page.len() > limit {
                     page.pop_last();
                 }
@@ -127,10 +127,10 @@ impl Table {
     pub fn len_by_home(&self) -> BTreeMap<SiteName, usize> {
         let mut counts = BTreeMap::new();
         for row in self.rows() {
-            match counts.get_mut(&row.entry.home) {
+            match counts.get_mut(&row.home) {
                 Some(count) => *count += 1,
                 None => {
-                    counts.insert(row.entry.home.clone(), 1);
+                    counts.insert(row.home.clone(), 1);
                 }
             }
         }
@@ -158,21 +158,21 @@ impl Table {
         next
     }
 
-    fn remove(&mut self, entry: &Entry) {
-        self.map.remove(entry.address.key().as_str());
-        for alias in entry.alias_keys() {
+    fn remove(&mut self, row: &Row) {
+        self.map.remove(row.key().as_str());
+        for alias in row.alias_keys() {
             self.map.remove(alias.as_str());
         }
         self.len -= 1;
     }
 
-    fn insert(&mut self, entry: &Arc<Entry>) {
-        let key = entry.address.key();
-        self.len += usize::from(self.row(key.as_str()).is_none());
-        for alias in entry.alias_keys() {
-            self.map.insert(Slot::Alias(Arc::new(Alias { key: alias, mailbox: key.clone() })));
+    fn insert(&mut self, row: &Arc<Row>) {
+        for key in row.alias_keys() {
+            let alias = Alias { key, mailbox: row.key().clone() };
+            self.map.insert(Slot::Alias(Arc::new(alias)));
         }
-        self.map.insert(Slot::Mailbox(Arc::new(Row { key, entry: Arc::clone(entry) })));
+        let replaced = self.map.insert(Slot::Mailbox(Arc::clone(row)));
+        self.len += usize::from(!replaced);
     }
 }
 

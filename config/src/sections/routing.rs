@@ -17,7 +17,7 @@ pub(crate) const RELAY_DOMAIN: &[Key] = &[
 pub(crate) const ROUTING: &[Key] = &[
     Key::new("subaddress_separator", Kind::Separator, Value("\"+\""), "What follows it in a local part is a tag: anna+news@ is looked up as it is, then as anna@. \"off\": there are no tags."),
     Key::new("copy_while_syncing", Kind::Site, Absent("no copies"), "Site that gets a second copy of mail for mailboxes in state syncing."),
-    Key::new("postmaster", Kind::Site, Absent("the domain's `unlisted` site, else the first site"), "Where mail for postmaster@ any relay domain goes when it has no entry."),
+    Key::new("postmaster", Kind::Site, Absent("the first site"), "Where mail for postmaster@ a domain goes that has no entry and whose unlisted are rejected."),
 ];
 
 pub(crate) fn read_relay_domain(
