@@ -1,0 +1,60 @@
+//! What does not check is copied to `corrupt/` and never deleted.
+
+use std::sync::atomic::Ordering;
+
+use mail::SpoolId;
+use tracing::error;
+
+use crate::disk::{Disk, DiskFile, read_full, write_all};
+use crate::error::SpoolError;
+use crate::index::Entry;
+use crate::record::Lsn;
+use crate::shared::Shared;
+
+pub(crate) const DIR: &str = "spool/corrupt";
+
+/// A copy already there is left alone, so that the same finding is reported once.
+/// Returns whether it is new; the copy is durable then.
+pub(crate) fn save(disk: &dyn Disk, name: &str, bytes: &[u8]) -> Result<bool, SpoolError> {
+    let path = format!("{DIR}/{name}");
+    let names = disk.list(DIR).map_err(SpoolError::io("list", DIR))?;
+    if names.iter().any(|it| it == name) {
+        return Ok(false);
+    }
+    let temporary = format!("{DIR}/new-{name}");
+    let _ = disk.unlink(&temporary);
+    let file = disk.create(&temporary).map_err(SpoolError::io("create", &*temporary))?;
+    let written = write_all(&*file, 0, bytes).and_then(|()| file.sync_data());
+    written.map_err(SpoolError::io("write", &*temporary))?;
+    disk.rename(&temporary, &path).map_err(SpoolError::io("rename", temporary))?;
+    disk.sync_dir(DIR).map_err(SpoolError::io("sync", DIR))?;
+    Ok(true)
+}
+
+/// Copies a range of a segment that recovery could not read.
+pub(crate) fn save_range(
+    disk: &dyn Disk,
+    file: &dyn DiskFile,
+    at: Lsn,
+    len: u64,
+) -> Result<bool, SpoolError> {
+    let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
+    let name = format!("seg-{:08x}-{:08x}", at.segment, at.offset);
+    let n = read_full(file, u64::from(at.offset), &mut bytes)
+        .map_err(SpoolError::io("read", &*name))?;
+    save(disk, &name, &bytes[..n])
+}
+
+/// A record that passed recovery does not check any more: bit rot, found while loading.
+pub(crate) fn report_record(shared: &Shared, id: SpoolId, entry: &Entry) {
+    let segment = shared.index.lock().segments.get(&entry.at.segment).map(|it| it.file.clone());
+    let Some(file) = segment else { return };
+    let saved = save_range(&*shared.disk, &*file, entry.at, u64::from(entry.bytes));
+    match saved {
+        Ok(false) => return,
+        Ok(true) => error!(%id, "A message does not match its checksum; a copy is in corrupt/."),
+        Err(error) => error!(%id, %error, "A message does not match its checksum."),
+    }
+    shared.metrics.corrupt.inc();
+    shared.counts.corrupt.fetch_add(1, Ordering::Relaxed);
+}

@@ -1,0 +1,285 @@
+//! Start-up: finds out what the segments hold while new mail is already taken in a new one.
+//! Changes nothing but what it may do twice, so a crash during it costs nothing.
+
+mod merge;
+pub(crate) mod notes;
+pub(crate) mod scan;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use mail::{Envelope, SpoolId, Timestamp};
+use parking_lot::Mutex;
+use tracing::{error, info, warn};
+
+use crate::commit::chain;
+use crate::corrupt;
+use crate::disk::DiskFile;
+use crate::error::SpoolError;
+use crate::event::Event;
+use crate::head::Head;
+use crate::index::SegmentState;
+use crate::record::{BLOCK_BYTES, Header, Kind, Lsn};
+use crate::segment::{self, Title};
+use crate::shared::Shared;
+pub use notes::RecipientState;
+use notes::{Note, Texts, notes_of};
+use scan::{Scan, scan};
+
+/// A message that was in the spool at start and still waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    pub id: SpoolId,
+    pub accepted_at: Timestamp,
+    /// Bytes of the body.
+    pub size: u64,
+    pub envelope: Envelope,
+    /// One for each of the envelope's recipients, in its order.
+    pub recipients: Vec<RecipientState>,
+}
+
+/// The messages that wait, oldest first. Blocks until the scan is complete, ends after the
+/// last; to be read on a thread that may block. Dropping it stops the listing, not the scan.
+pub struct Recovery {
+    receiver: Receiver<Recovered>,
+    progress: Arc<Progress>,
+}
+
+/// How far the scan is.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    bytes_total: AtomicU64,
+    bytes_read: AtomicU64,
+}
+
+impl Recovery {
+    /// Part of the old segments read so far, 0.0 to 1.0.
+    pub fn progress(&self) -> f64 {
+        let total = self.progress.bytes_total.load(Ordering::Relaxed);
+        let read = self.progress.bytes_read.load(Ordering::Relaxed);
+        if total == 0 { 1.0 } else { read as f64 / total as f64 }
+    }
+}
+
+impl Iterator for Recovery {
+    type Item = Recovered;
+
+    fn next(&mut self) -> Option<Recovered> {
+        self.receiver.recv().ok()
+    }
+}
+
+/// Messages listed ahead of their reader.
+const AHEAD: usize = 1024;
+const SCANNERS: usize = 2;
+
+/// A message record found by the scan.
+struct Found {
+    id: u64,
+    at: Lsn,
+    bytes: u64,
+    body_bytes: u64,
+    recipients: u16,
+    large: bool,
+}
+
+/// All of one segment.
+struct Contents {
+    segment: u32,
+    title: Option<Title>,
+    scan: Scan,
+    messages: Vec<Found>,
+    /// Recipients that are settled.
+    settled: Vec<(u64, u16)>,
+    notes: Vec<Note>,
+    /// Messages that events here are about.
+    events: Vec<u64>,
+}
+
+/// The work of one start, ready to run on a thread of its own.
+pub(crate) struct Job {
+    shared: Arc<Shared>,
+    segments: Vec<u32>,
+    sender: SyncSender<Recovered>,
+    progress: Arc<Progress>,
+}
+
+/// `ahead`: how many messages may be listed before somebody reads them.
+pub(crate) fn prepare(
+    shared: &Arc<Shared>,
+    segments: Vec<u32>,
+    ahead: Option<usize>,
+) -> (Job, Recovery) {
+    let (sender, receiver) = sync_channel(ahead.unwrap_or(AHEAD));
+    let progress = Arc::new(Progress::default());
+    let recovery = Recovery { receiver, progress: Arc::clone(&progress) };
+    (Job { shared: Arc::clone(shared), segments, sender, progress }, recovery)
+}
+
+impl Job {
+    /// Scans, publishes what was found, then lists it.
+    pub(crate) fn run(self) {
+        let mut contents = self.scan_all();
+        judge_gaps(&mut contents);
+        contents.iter().for_each(|it| self.report(it));
+        if let Err(error) = self.shared.ledger.repair(&self.shared, &self.segments) {
+            self.shared.metrics.upkeep_errors.inc();
+            error!(error = %chain(&error), "The ledger could not be repaired from the spool.");
+        }
+        let (shared, sender) = (&*self.shared, &self.sender);
+        let listing = merge::publish(shared, contents);
+        merge::remove_orphans(shared);
+        shared.upkeep.kick();
+        let n = listing.len();
+        info!(messages = n, "The spool knows what it holds.");
+        listing.send_all(shared, sender);
+    }
+
+    fn scan_all(&self) -> Vec<Contents> {
+        let files: Vec<(u32, Arc<dyn DiskFile>)> = {
+            let index = self.shared.index.lock();
+            let old = self.segments.iter().filter_map(|it| Some((*it, index.segments.get(it)?)));
+            old.map(|(number, segment)| (number, Arc::clone(&segment.file))).collect()
+        };
+        let bytes: u64 = files.iter().filter_map(|it| it.1.len().ok()).sum();
+        self.progress.bytes_total.store(bytes, Ordering::Relaxed);
+        let next = AtomicU64::new(0);
+        let done = Mutex::new(Vec::with_capacity(files.len()));
+        let work = || {
+            loop {
+                let n = next.fetch_add(1, Ordering::Relaxed);
+                let Some((number, file)) = usize::try_from(n).ok().and_then(|it| files.get(it))
+                else {
+                    return;
+                };
+                let contents = self.read(*number, &**file);
+                done.lock().extend(contents);
+                let bytes = file.len().unwrap_or_default();
+                self.progress.bytes_read.fetch_add(bytes, Ordering::Relaxed);
+            }
+        };
+        if files.len() > 1 && self.shared.threads {
+            thread::scope(|scope| (0..SCANNERS).for_each(|_| drop(scope.spawn(work))));
+        } else {
+            work();
+        }
+        let mut all = done.into_inner();
+        all.sort_unstable_by_key(|it| it.segment);
+        all
+    }
+
+    /// A segment that cannot be read stays as it is, untouched, for an operator.
+    fn read(&self, segment: u32, file: &dyn DiskFile) -> Option<Contents> {
+        match read_segment(segment, file) {
+            Ok(contents) => Some(contents),
+            Err(error) => {
+                self.shared.metrics.corrupt.inc();
+                self.shared.counts.corrupt.fetch_add(1, Ordering::Relaxed);
+                let name = segment::path(segment);
+                error!(segment = name, %error, "A segment cannot be read; it is left alone.");
+                None
+            }
+        }
+    }
+
+    fn report(&self, contents: &Contents) {
+        let name = segment::path(contents.segment);
+        let shared = &self.shared;
+        if contents.scan.torn {
+            shared.metrics.torn_tails.inc();
+            info!(segment = name, at = contents.scan.end, "A torn tail is ignored.");
+        }
+        let index = shared.index.lock();
+        let Some(file) = index.segments.get(&contents.segment).map(|it| it.file.clone()) else {
+            return;
+        };
+        drop(index);
+        for gap in &contents.scan.gaps {
+            let offset = u32::try_from(gap.range.start).unwrap_or(u32::MAX);
+            let at = Lsn { segment: contents.segment, offset };
+            let len = gap.range.end - gap.range.start;
+            let saved = corrupt::save_range(&*shared.disk, &*file, at, len);
+            if matches!(saved, Ok(false)) {
+                continue;
+            }
+            shared.metrics.corrupt.inc();
+            shared.counts.corrupt.fetch_add(1, Ordering::Relaxed);
+            let id = gap.id.map(SpoolId::from_u64);
+            let error = saved.err().map(|it| chain(&it));
+            warn!(segment = name, offset, len, ?id, ?error, "Unreadable; copied to corrupt/.");
+        }
+    }
+}
+
+fn judge_gaps(contents: &mut [Contents]) {
+    let proofs: Vec<(u32, u64)> =
+        contents.iter().filter_map(|it| it.title.and_then(|title| title.follows)).collect();
+    for it in contents {
+        let proof = proofs.iter().find(|proof| proof.0 == it.segment);
+        it.scan.settle_gaps(proof.map(|proof| proof.1));
+    }
+}
+
+fn read_segment(segment: u32, file: &dyn DiskFile) -> std::io::Result<Contents> {
+    let (mut messages, mut settled, mut notes) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut events, mut texts) = (Vec::new(), Texts::default());
+    let scan = scan(file, segment, |header, head| {
+        if header.kind == Kind::Message {
+            messages.push(found(header));
+        }
+        let Some(event) = event_in(header, head) else { return };
+        events.push(event.id.as_u64());
+        let written = header.origin.unwrap_or(header.at);
+        if event.what.settles() {
+            settled.extend(event.recipients.iter().map(|&it| (event.id.as_u64(), it)));
+        } else {
+            notes_of(&event, written, &mut texts, &mut notes);
+        }
+    })?;
+    let title = Title::read(file, segment).ok().flatten();
+    events.dedup();
+    Ok(Contents { segment, title, scan, messages, settled, notes, events })
+}
+
+/// The event that a record holds: an event record's own, or what a message settles.
+pub(crate) fn event_in(header: &Header, head: &[u8]) -> Option<Event> {
+    match header.kind {
+        Kind::Event => Event::decode(&mut crate::codec::Take(head)).ok(),
+        Kind::Message if header.settles => Head::decode(head).ok()?.settles,
+        Kind::Message => None,
+        Kind::Mark | Kind::Closed => None,
+    }
+}
+
+fn found(header: &Header) -> Found {
+    Found {
+        id: header.id,
+        at: header.at,
+        bytes: header.record_bytes(),
+        body_bytes: header.body_bytes,
+        recipients: header.recipients,
+        large: header.large,
+    }
+}
+
+/// Puts the segments of earlier runs into the index, unread. Cheap: it opens them and reads
+/// one block of each.
+pub(crate) fn register(shared: &Shared, segments: &[u32]) -> Result<(), SpoolError> {
+    for &number in segments {
+        let name = segment::path(number);
+        let file = shared.disk.open(&name).map_err(SpoolError::io("open", &*name))?;
+        Title::read(&*file, number)?;
+        let bytes = file.len().map_err(SpoolError::io("measure", name))?;
+        let known = crate::index::Segment::new(file, SegmentState::Unread, bytes);
+        shared.index.lock().segments.insert(number, known);
+    }
+    shared.index.lock().recovering = true;
+    Ok(())
+}
+
+/// The end of a segment as the writer would have it.
+fn block_end(end: u64) -> u64 {
+    end.next_multiple_of(BLOCK_BYTES)
+}
