@@ -19,44 +19,54 @@ pub const N_USERS: usize = 1000;
 /// How long SIGTERM may take.
 const STOP_BOUND: Duration = Duration::from_secs(40);
 
-/// What differs between scenarios. Texts are lines of `causeway.toml`.
+/// What differs between scenarios with two sites. Texts are lines of `causeway.toml`.
 #[derive(Clone)]
 pub struct Settings {
-    /// More lines for the listener `mx`.
+    /// More lines for both listeners.
     pub listener: String,
     /// More lines for both sites.
     pub site: String,
     /// More sections, such as `[limits]`.
     pub sections: String,
-    /// What to start it through, such as `prlimit --nofile=64`.
-    pub launcher: Vec<String>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         // Retries fast enough for a test.
         let sections = "[delivery]\nretry = [\"1s\"]\n".to_string();
-        let site = "tls = \"none\"\n".to_string();
-        Self { listener: String::new(), site, sections, launcher: Vec::new() }
+        Self { listener: String::new(), site: "tls = \"none\"\n".into(), sections }
     }
 }
 
-/// One gateway with the sites `odd` and `even`; users without an entry are at `even`.
+impl Settings {
+    /// The configuration of a gateway with the sites `odd` and `even`; users without an
+    /// entry are at `even`.
+    pub fn config(&self, data: &Path, sites: Sites) -> String {
+        let site = |name: &str, at: SocketAddr| {
+            format!("[site.{name}]\nhosts = [\"{at}\"]\n{}\n", self.site)
+        };
+        let (odd, even) = (site("odd", sites.odd), site("even", sites.even));
+        let (data, listener, sections) = (data.display(), &self.listener, &self.sections);
+        format!(
+            "[server]\nhostname = \"gw.e2e.example\"\ndata_dir = \"{data}\"\n\
+             [[listener]]\nname = \"mx\"\nbind = \"127.0.0.1:0\"\nrole = \"mx\"\n{listener}\n\
+             [[listener]]\nname = \"relay\"\nbind = \"127.0.0.1:0\"\nrole = \"relay\"\n\
+             relay_from = [\"127.0.0.0/8\"]\n{listener}\n{odd}{even}\
+             [[relay_domain]]\nname = \"example.test\"\nunlisted = \"even\"\n\
+             [admin]\nbind = \"127.0.0.1:0\"\n{sections}\n"
+        )
+    }
+}
+
+/// A gateway.
 pub struct Gateway {
     sandbox: Sandbox,
     folder: PathBuf,
     data: PathBuf,
-    launcher: Vec<String>,
+    /// What to start it through, such as `prlimit --nofile=64`.
+    pub launcher: Vec<String>,
     child: Option<Child>,
-    addresses: Option<Addresses>,
-}
-
-/// Where it listens since its last start.
-#[derive(Clone, Copy)]
-struct Addresses {
-    mx: SocketAddr,
-    relay: SocketAddr,
-    admin: SocketAddr,
+    addresses: Option<Value>,
 }
 
 /// The binary: `CAUSEWAY`, or the release build beside this test.
@@ -66,15 +76,9 @@ pub fn binary() -> PathBuf {
 }
 
 impl Gateway {
-    /// `data` is its data folder, perhaps on a volume of the sandbox. Call
-    /// [`Server::start`] next.
-    pub fn new(
-        sandbox: Sandbox,
-        folder: &Path,
-        data: &Path,
-        sites: Sites,
-        settings: &Settings,
-    ) -> Result<Self> {
+    /// `data` is its data folder, perhaps on a volume of the sandbox; `config` the
+    /// text of its configuration. Call [`Server::start`] next.
+    pub fn new(sandbox: Sandbox, folder: &Path, data: &Path, config: &str) -> Result<Self> {
         let binary = binary();
         ensure!(
             binary.is_file(),
@@ -85,34 +89,17 @@ impl Gateway {
             sandbox,
             folder: folder.to_path_buf(),
             data: data.to_path_buf(),
-            launcher: settings.launcher.clone(),
+            launcher: Vec::new(),
             child: None,
             addresses: None,
         };
-        gateway.configure(sites, settings)?;
+        gateway.configure(config)?;
         Ok(gateway)
     }
 
     /// Writes the configuration; a running gateway reads it on [`Gateway::hang_up`].
-    pub fn configure(&self, sites: Sites, settings: &Settings) -> Result<()> {
-        let site = |name: &str, at: SocketAddr| {
-            format!("[site.{name}]\nhosts = [\"{at}\"]\n{}\n", settings.site)
-        };
-        let text = format!(
-            "[server]\nhostname = \"gw.e2e.example\"\ndata_dir = \"{data}\"\n\
-             [[listener]]\nname = \"mx\"\nbind = \"127.0.0.1:0\"\nrole = \"mx\"\n{listener}\n\
-             [[listener]]\nname = \"relay\"\nbind = \"127.0.0.1:0\"\nrole = \"relay\"\n\
-             relay_from = [\"127.0.0.0/8\"]\n{listener}\n{odd}{even}\
-             [[relay_domain]]\nname = \"example.test\"\nunlisted = \"even\"\n\
-             [admin]\nbind = \"127.0.0.1:0\"\n{sections}\n",
-            data = self.data.display(),
-            listener = settings.listener,
-            odd = site("odd", sites.odd),
-            even = site("even", sites.even),
-            sections = settings.sections,
-        );
-        fs::write(self.config_path(), text)?;
-        Ok(())
+    pub fn configure(&self, config: &str) -> Result<()> {
+        Ok(fs::write(self.config_path(), config)?)
     }
 
     /// Puts users with odd numbers below [`N_USERS`] at the site `odd`. The gateway must run.
@@ -144,10 +131,11 @@ impl Gateway {
 
     /// Runs an operator's command against it, whatever comes of it.
     pub fn cli(&self, args: &[&str]) -> Result<Output> {
-        let addresses = self.addresses.context("the gateway was not started")?;
+        let addresses = self.addresses.as_ref().context("the gateway was not started")?;
+        let admin = parse_address(&addresses["admin"])?;
         let token = fs::read_to_string(self.sandbox.path(&self.data.join("admin.token")))?;
         let mut command = Command::new(binary());
-        command.args(args).env("CAUSEWAY_ADMIN", addresses.admin.to_string());
+        command.args(args).env("CAUSEWAY_ADMIN", admin.to_string());
         Ok(command.env("CAUSEWAY_TOKEN", token.trim()).output()?)
     }
 
@@ -166,9 +154,10 @@ impl Gateway {
         serde_json::from_str(&text).with_context(|| format!("causeway {}: {text}", args.join(" ")))
     }
 
-    /// The listener for the sites themselves: any recipient.
-    pub fn relay_address(&self) -> Result<SocketAddr> {
-        Ok(self.addresses.context("the gateway was not started")?.relay)
+    /// Where a listener has its port since the last start.
+    pub fn listener(&self, name: &str) -> Result<SocketAddr> {
+        let addresses = self.addresses.as_ref().context("the gateway was not started")?;
+        parse_address(&addresses["listeners"][name])
     }
 
     /// SIGTERM; returns when it has drained and ended, with its exit status.
@@ -196,16 +185,8 @@ impl Gateway {
         self.command(&["ledger", "verify"]).map(drop)
     }
 
-    fn read_addresses(&self) -> Option<Addresses> {
-        let text = fs::read_to_string(self.addresses_path()).ok()?;
-        let value: Value = serde_json::from_str(&text).ok()?;
-        let address = |value: &Value| value.as_str()?.parse().ok();
-        let listeners = &value["listeners"];
-        Some(Addresses {
-            mx: address(&listeners["mx"])?,
-            relay: address(&listeners["relay"])?,
-            admin: address(&value["admin"])?,
-        })
+    fn read_addresses(&self) -> Option<Value> {
+        serde_json::from_str(&fs::read_to_string(self.addresses_path()).ok()?).ok()
     }
 
     fn addresses_path(&self) -> PathBuf {
@@ -238,14 +219,14 @@ impl Server for Gateway {
             let log = self.log();
             format!("the gateway did not start: {}", &log[log.len().saturating_sub(2000)..])
         })?;
-        await_greeting(&mut child, addresses.mx)?;
-        self.child = Some(child);
         self.addresses = Some(addresses);
+        await_greeting(&mut child, self.listener("mx")?)?;
+        self.child = Some(child);
         Ok(())
     }
 
     fn address(&self) -> SocketAddr {
-        self.addresses.expect("start() comes first").mx
+        self.listener("mx").expect("start() comes first")
     }
 
     fn sandbox(&self) -> &Sandbox {
@@ -255,4 +236,9 @@ impl Server for Gateway {
     fn flush(&self) -> Result<()> {
         self.command(&["queue", "retry", "--yes"]).map(drop)
     }
+}
+
+fn parse_address(value: &Value) -> Result<SocketAddr> {
+    let text = value.as_str().with_context(|| format!("no address: {value}"))?;
+    Ok(text.parse()?)
 }

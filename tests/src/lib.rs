@@ -13,11 +13,13 @@
 
 pub mod certs;
 pub mod checker;
+pub mod dialogue;
 pub mod gateway;
 pub mod load;
 pub mod message;
 pub mod peers;
 pub mod ports;
+pub mod rig;
 pub mod sandbox;
 pub mod scratch;
 pub mod sink;

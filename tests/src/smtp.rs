@@ -47,13 +47,22 @@ impl Client {
 
     /// As [`Client::connect`], with the longest wait for any reply.
     pub fn connect_for(to: SocketAddr, bound: Duration) -> Result<(Self, Reply)> {
+        let mut client = Self::dial_for(to, bound)?;
+        let greeting = client.reply()?;
+        Ok((client, greeting))
+    }
+
+    /// Connects and leaves the greeting to be read.
+    pub fn dial(to: SocketAddr) -> Result<Self> {
+        Self::dial_for(to, READ_BOUND)
+    }
+
+    fn dial_for(to: SocketAddr, bound: Duration) -> Result<Self> {
         let socket = TcpStream::connect_timeout(&to, bound)?;
         socket.set_read_timeout(Some(bound))?;
         socket.set_nodelay(true)?;
         let stream: Box<dyn Stream> = Box::new(socket.try_clone()?);
-        let mut client = Self { stream: BufReader::new(stream), socket, offers: String::new() };
-        let greeting = client.reply()?;
-        Ok((client, greeting))
+        Ok(Self { stream: BufReader::new(stream), socket, offers: String::new() })
     }
 
     /// Connects and says EHLO; an error unless both are welcome.
@@ -118,11 +127,17 @@ impl Client {
     /// STARTTLS and EHLO again. `name` must be in the certificate.
     pub fn start_tls(&mut self, config: Arc<ClientConfig>, name: &str) -> Result<()> {
         self.expect("STARTTLS", 220)?;
+        self.shake_hands(config, name)?;
+        self.hello()
+    }
+
+    /// The handshake alone, after the reply to STARTTLS.
+    pub fn shake_hands(&mut self, config: Arc<ClientConfig>, name: &str) -> Result<()> {
         let name = ServerName::try_from(name.to_string())?;
         let connection = ClientConnection::new(config, name)?;
         let stream = StreamOwned::new(connection, self.socket.try_clone()?);
         self.stream = BufReader::new(Box::new(stream));
-        self.hello()
+        Ok(())
     }
 
     /// Sends a message as a good client would: with its envelope in one write

@@ -7,22 +7,23 @@ use anyhow::Result;
 use crate::checker::{Crash, Rules, Verdict, check};
 use crate::load::{Load, Outcome, Plan, Sent};
 use crate::peers::{Server, Sites};
+use crate::rig::n_accepted;
 use crate::sandbox::Sandbox;
 use crate::sink::{Delivery, Sink};
 use crate::volume::Volume;
 use crate::wait;
 
 /// A server with its spool on a volume, and all that was sent and crashed so far.
-pub struct Trial<'a> {
-    server: &'a mut dyn Server,
-    sinks: [Sink; 2],
+pub struct Trial<S> {
+    pub server: S,
+    pub sinks: [Sink; 2],
     /// Everything so far, as the clients know it.
     pub sent: Vec<Sent>,
     crashes: Vec<Crash>,
 }
 
-impl<'a> Trial<'a> {
-    pub fn new(server: &'a mut dyn Server, sinks: [Sink; 2]) -> Result<Self> {
+impl<S: Server> Trial<S> {
+    pub fn new(mut server: S, sinks: [Sink; 2]) -> Result<Self> {
         server.start()?;
         Ok(Self { server, sinks, sent: Vec::new(), crashes: Vec::new() })
     }
@@ -63,9 +64,7 @@ impl<'a> Trial<'a> {
     /// Lets the queue drain and judges all rounds together.
     pub fn verdict(&self, quiet: Duration) -> Result<Verdict> {
         self.server.flush()?;
-        let is_accepted = |one: &&Sent| matches!(one.outcome, Outcome::Accepted(_));
-        let goal: usize =
-            self.sent.iter().filter(is_accepted).map(|one| one.recipients.len()).sum();
+        let goal = n_accepted(&self.sent);
         let rules = Rules { sides_of: &odd_or_even, crashes: &self.crashes };
         let arrived = || self.sinks.iter().map(Sink::n_recipients).sum();
         wait::settled(goal, quiet, arrived);

@@ -3,15 +3,22 @@
 //! `E2E_KILLS` and `E2E_CUTS` say how often (`cargo xtask soak`); the defaults
 //! suit a merge check.
 
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
+use e2e::gateway::{Gateway, Settings};
 use e2e::peers::opensmtpd::{self, OpenSmtpd};
 use e2e::peers::postfix::{self, Postfix};
 use e2e::sandbox::Sandbox;
 use e2e::scratch;
+use e2e::sink::Faults;
 use e2e::trial::{Trial, sinks};
 use e2e::volume::{Size, Volume};
+
+/// How often, by default: what a merge check can afford.
+const KILLS: u64 = 30;
+const CUTS: u64 = 12;
 
 const VOLUME: Size = Size { bytes: 256 << 20, inodes: None };
 
@@ -23,13 +30,13 @@ fn postfix_loses_nothing_in_a_power_cut() -> Result<()> {
     let (sinks, sites) = sinks()?;
     let options =
         postfix::Options { folder: folder.path(), spool: volume.path(), sites, extra: "" };
-    let mut server = Postfix::new(sandbox, &options)?;
-    let mut trial = Trial::new(&mut server, sinks)?;
+    let server = Postfix::new(sandbox, &options)?;
+    let mut trial = Trial::new(server, sinks)?;
     for n in 0..3 {
         trial.power_cut(Duration::from_millis(200 + 150 * n), &volume)?;
     }
     let verdict = trial.verdict(Duration::from_secs(4))?;
-    println!("postfix, 3 power cuts: {verdict}");
+    eprintln!("postfix, 3 power cuts: {verdict}");
     assert!(verdict.accepted > 50 && verdict.is_good(), "{verdict}");
     Ok(())
 }
@@ -43,16 +50,85 @@ fn opensmtpd_loses_mail_in_a_power_cut_so_the_harness_sees_losses() -> Result<()
     let spool = volume.path().join("smtpd");
     let options =
         opensmtpd::Options { folder: folder.path(), spool: &spool, sites, extra: "", listen: "" };
-    let mut server = OpenSmtpd::new(sandbox, &options)?;
-    let mut trial = Trial::new(&mut server, sinks)?;
+    let server = OpenSmtpd::new(sandbox, &options)?;
+    let mut trial = Trial::new(server, sinks)?;
     // The control: what the kernel has, a killed server still delivers.
     trial.round(Duration::from_millis(300), Sandbox::kill_all)?;
     let verdict = trial.verdict(Duration::from_secs(4))?;
-    println!("opensmtpd, killed once: {verdict}");
+    eprintln!("opensmtpd, killed once: {verdict}");
     assert!(verdict.accepted > 10 && verdict.lost.is_empty(), "{verdict}");
     trial.power_cut(Duration::from_millis(500), &volume)?;
     let verdict = trial.verdict(Duration::from_secs(4))?;
-    println!("opensmtpd, 1 power cut: {verdict}");
+    eprintln!("opensmtpd, 1 power cut: {verdict}");
     assert!(!verdict.lost.is_empty(), "{verdict}");
     Ok(())
+}
+
+/// What `cargo xtask soak` asks for, or the default.
+fn rounds(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// Some of everything that a site can do wrong without losing mail.
+fn weather() -> Faults {
+    Faults {
+        refuse: 0.05,
+        defer_recipient: 0.05,
+        defer_data: 0.05,
+        drop_before: 0.02,
+        drop_after: 0.02,
+        delay: 0.05,
+        delay_for: Duration::from_millis(30),
+        ..Faults::default()
+    }
+}
+
+fn gateway_trial(folder: &Path) -> Result<(Trial<Gateway>, Volume)> {
+    let sandbox = Sandbox::new()?;
+    let volume = Volume::new(&sandbox, folder, "spool", VOLUME)?;
+    let (sinks, sites) = sinks()?;
+    let data = volume.path().join("data");
+    let config = Settings::default().config(&data, sites);
+    let gateway = Gateway::new(sandbox, folder, &data, &config)?;
+    let trial = Trial::new(gateway, sinks)?;
+    trial.server.import_table()?;
+    Ok((trial, volume))
+}
+
+fn judge(trial: &Trial<Gateway>, what: &str) -> Result<()> {
+    let verdict = trial.verdict(Duration::from_secs(10))?;
+    eprintln!("causeway, {what}: {verdict}");
+    ensure!(verdict.is_good(), "{what}: {verdict}");
+    trial.server.verify_ledger()
+}
+
+#[test]
+fn killed_under_load_the_gateway_loses_nothing() -> Result<()> {
+    let folder = scratch::folder()?;
+    let (mut trial, _volume) = gateway_trial(folder.path())?;
+    trial.sinks.iter().for_each(|sink| sink.set_faults(weather()));
+    let kills = rounds("E2E_KILLS", KILLS);
+    for n in 0..kills {
+        // From before the first message to well into delivery.
+        let load_for = Duration::from_millis(20 + (n * 37) % 400);
+        trial.round(load_for, Sandbox::kill_all)?;
+    }
+    trial.sinks.iter().for_each(|sink| sink.set_faults(Faults::default()));
+    judge(&trial, &format!("{kills} kills"))
+}
+
+#[test]
+fn a_power_cut_under_load_loses_nothing() -> Result<()> {
+    let folder = scratch::folder()?;
+    let (mut trial, volume) = gateway_trial(folder.path())?;
+    let cuts = rounds("E2E_CUTS", CUTS);
+    for n in 0..cuts {
+        let load_for = Duration::from_millis(20 + (n * 61) % 500);
+        if n % 2 == 0 {
+            trial.power_cut(load_for, &volume)?;
+        } else {
+            trial.round(load_for, |sandbox| volume.cut_power(sandbox))?;
+        }
+    }
+    judge(&trial, &format!("{cuts} power cuts"))
 }
