@@ -19,6 +19,7 @@ pub mod load;
 pub mod message;
 pub mod peers;
 pub mod ports;
+pub mod probes;
 pub mod rig;
 pub mod sandbox;
 pub mod scratch;

@@ -13,6 +13,10 @@ pub struct Outgoing {
     pub token: String,
     pub sender: String,
     pub recipients: Vec<String>,
+    /// Parameters of MAIL, each with a space in front.
+    pub mail_parameters: String,
+    /// Parameters of every RCPT, each with a space in front.
+    pub rcpt_parameters: String,
     /// Content with CRLF line ends, not yet dot-stuffed.
     pub content: Vec<u8>,
 }
@@ -35,7 +39,9 @@ impl Outgoing {
             let _ = write!(text, "{state:016x}{:016x}\r\n", state.rotate_left(17));
         }
         let content = text.into_bytes();
-        Self { token, sender: "sender@e2e.example".into(), recipients, content }
+        let (mail_parameters, rcpt_parameters) = (String::new(), String::new());
+        let sender = "sender@e2e.example".into();
+        Self { token, sender, recipients, mail_parameters, rcpt_parameters, content }
     }
 
     /// What [`digest`] of an unharmed copy is.

@@ -144,8 +144,13 @@ impl Client {
     /// where that is offered. The reply to each recipient and the last one; with
     /// no good recipient the last one is the refusal.
     pub fn deliver(&mut self, message: &Outgoing) -> Result<(Vec<Reply>, Reply)> {
-        let mut lines = vec![format!("MAIL FROM:<{}>", message.sender)];
-        lines.extend(message.recipients.iter().map(|recipient| format!("RCPT TO:<{recipient}>")));
+        let mut lines = vec![format!("MAIL FROM:<{}>{}", message.sender, message.mail_parameters)];
+        lines.extend(
+            message
+                .recipients
+                .iter()
+                .map(|recipient| format!("RCPT TO:<{recipient}>{}", message.rcpt_parameters)),
+        );
         lines.push("DATA".into());
         let mut replies = self.envelope(&lines)?.into_iter();
         let mail = replies.next().context("no reply to MAIL")?;

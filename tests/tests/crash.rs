@@ -48,8 +48,14 @@ fn opensmtpd_loses_mail_in_a_power_cut_so_the_harness_sees_losses() -> Result<()
     let volume = Volume::new(&sandbox, folder.path(), "spool", VOLUME)?;
     let (sinks, sites) = sinks()?;
     let spool = volume.path().join("smtpd");
-    let options =
-        opensmtpd::Options { folder: folder.path(), spool: &spool, sites, extra: "", listen: "" };
+    let options = opensmtpd::Options {
+        folder: folder.path(),
+        spool: &spool,
+        sites,
+        extra: "",
+        listen: "",
+        require_tls: false,
+    };
     let server = OpenSmtpd::new(sandbox, &options)?;
     let mut trial = Trial::new(server, sinks)?;
     // The control: what the kernel has, a killed server still delivers.

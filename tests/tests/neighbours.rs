@@ -65,8 +65,14 @@ fn opensmtpd_relays() -> Result<()> {
     check_neighbour(false, |sandbox, folder, certs, sites| {
         let (extra, listen) = opensmtpd::accept_tls(certs);
         let spool = folder.join("smtpd");
-        let options =
-            opensmtpd::Options { folder, spool: &spool, sites, extra: &extra, listen: &listen };
+        let options = opensmtpd::Options {
+            folder,
+            spool: &spool,
+            sites,
+            extra: &extra,
+            listen: &listen,
+            require_tls: false,
+        };
         Ok(Box::new(OpenSmtpd::new(sandbox, &options)?))
     })
 }

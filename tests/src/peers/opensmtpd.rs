@@ -24,6 +24,8 @@ pub struct Options<'a> {
     pub extra: &'a str,
     /// Parameters of its listener, such as `tls pki e2e`.
     pub listen: &'a str,
+    /// Deliver only over STARTTLS, whatever the certificate.
+    pub require_tls: bool,
 }
 
 /// One instance.
@@ -56,12 +58,14 @@ impl OpenSmtpd {
         fs::write(options.folder.join("even"), even)?;
         let conf = options.folder.join("smtpd.conf");
         let sites = options.sites;
+        let (scheme, tls) =
+            if options.require_tls { ("smtp+tls", " tls no-verify") } else { ("smtp", "") };
         let text = format!(
             "table even file:{folder}/even\nsmtp limit max-mails 1000000\n\
              mta limit conn-delay-route 0\nmta limit reconn-delay-route 0\n{}\n\
              listen on 127.0.0.1 port {} hostname opensmtpd.e2e.example {}\n\
-             action \"odd\" relay host \"smtp://127.0.0.1:{}\"\n\
-             action \"even\" relay host \"smtp://127.0.0.1:{}\"\n\
+             action \"odd\" relay host \"{scheme}://127.0.0.1:{}\"{tls}\n\
+             action \"even\" relay host \"{scheme}://127.0.0.1:{}\"{tls}\n\
              match from any for rcpt-to <even> action \"even\"\nmatch from any for any action \"odd\"\n",
             options.extra,
             address.port(),
