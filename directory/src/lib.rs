@@ -1,1 +1,25 @@
-//! directory
+//! The migration table on disk: edits that are durable before they are seen, with their history.
+//!
+//! ```text
+//! edits ── plan on the current table ── one SQLite transaction ── publish ──> readers
+//!          all conflicts, or changes    rows, past rows, who and why
+//! ```
+//!
+//! Readers hold a snapshot and never wait. A reader sees a generation only after it is on disk, so
+//! a crash shows the old table or the new one: never half of one, never one that is taken back.
+//! The file's layout: docs/formats/table.md.
+
+mod csv;
+mod directory;
+mod error;
+mod metrics;
+mod store;
+
+pub use csv::{RowError, export_csv, parse_csv};
+pub use directory::{Committed, Directory, EditRequest};
+pub use error::{DirectoryError, EditError};
+pub use metrics::{DirectoryMetrics, EditOutcome};
+pub use store::{Generation, PastEntry};
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,11 @@ use mail::{Address, AddressKey, SiteName, Timestamp};
 
 use crate::{Domains, Entry, MoveState};
 
+/// Exchange knows up to about this many proxy addresses of a mailbox.
+const ALIASES_MAX: usize = 1000;
+const BATCH_CHARS_MAX: usize = 100;
+const NOTE_CHARS_MAX: usize = 1000;
+
 /// One wish. What it comes to depends on the row that is there: see [`crate::Table::plan`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Edit {
@@ -90,7 +95,19 @@ impl Put {
         if !domains.has_site(&self.home) {
             note("home", format!("there is no site {}: want {}", self.home, domains.site_list()));
         }
+        for (column, field, max) in
+            [("batch", &self.batch, BATCH_CHARS_MAX), ("note", &self.note, NOTE_CHARS_MAX)]
+        {
+            if let Field::Is(text) = field
+                && let Some(message) = not_one_line(text, max)
+            {
+                note(column, message);
+            }
+        }
         if let Field::Is(aliases) = &self.aliases {
+            if aliases.len() > ALIASES_MAX {
+                note("aliases", format!("want at most {ALIASES_MAX} aliases"));
+            }
             for alias in aliases.iter().filter(|it| !domains.is_relay_domain(it.domain())) {
                 note("aliases", format!("the domain of {alias} is not a relay domain"));
             }
@@ -123,6 +140,15 @@ impl Put {
             generation,
         }
     }
+}
+
+/// Batches and notes are shown in lists and written to files: one plain line.
+fn not_one_line(text: &str, max: usize) -> Option<String> {
+    if text.is_empty() || text.chars().count() > max {
+        return Some(format!("want 1 to {max} characters"));
+    }
+    let plain = text.trim() == text && !text.chars().any(char::is_control);
+    (!plain).then(|| "want one line, without spaces at its ends".to_owned())
 }
 
 /// Sorted, each mailbox once, without the address itself.

@@ -1,0 +1,38 @@
+//! Files of the table: CSV with a header, columns by name in any order, UTF-8, RFC 4180 quoting.
+
+mod export;
+mod import;
+mod records;
+
+pub use export::export_csv;
+pub use import::{RowError, parse_csv};
+
+/// The columns, in the order in which they are written.
+pub(crate) const COLUMNS: [&str; 7] =
+    ["address", "home", "state", "batch", "cloud_address", "aliases", "note"];
+
+/// Splits at spaces, except inside quoted local parts: `a@x "b c"@x` is two.
+pub(crate) fn split_aliases(text: &str) -> Vec<&str> {
+    let mut quoted = false;
+    let mut escaped = false;
+    let is_gap = |c: char| {
+        let here = escaped;
+        escaped = quoted && c == '\\' && !here;
+        quoted ^= c == '"' && !here;
+        c == ' ' && !quoted
+    };
+    text.split(is_gap).filter(|it| !it.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split_aliases;
+
+    #[test]
+    fn a_space_in_quotes_is_part_of_a_name() {
+        assert_eq!(split_aliases(" a@x  b@x "), ["a@x", "b@x"]);
+        assert_eq!(split_aliases(r#""a b"@x c@x"#), [r#""a b"@x"#, "c@x"]);
+        assert_eq!(split_aliases(r#""a\" b"@x "c\\"@x"#), [r#""a\" b"@x"#, r#""c\\"@x"#]);
+        assert_eq!(split_aliases(""), [""; 0]);
+    }
+}

@@ -1,0 +1,183 @@
+//! The directory: the table that routes, and the one way to change it.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use arc_swap::{ArcSwap, Guard};
+use mail::{AddressKey, Timestamp};
+use router::{Changes, Edit, Table};
+
+use crate::store::{Generation, PastEntry, Store};
+use crate::{DirectoryError, DirectoryMetrics, EditError, EditOutcome};
+
+/// Who lives where, now and at any earlier generation. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Directory {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    current: ArcSwap<Table>,
+    /// Held by one edit at a time, from plan to publish.
+    store: Mutex<Store>,
+    metrics: DirectoryMetrics,
+}
+
+/// Edits that become one generation, or nothing.
+#[derive(Clone, Debug)]
+pub struct EditRequest {
+    pub edits: Vec<Edit>,
+    /// Who asks: the name of a token, a program, or a person.
+    pub author: String,
+    pub reason: String,
+    /// The generation that the author looked at; `None` to edit whatever is there.
+    pub expect_generation: Option<u64>,
+    pub at: Timestamp,
+}
+
+/// An edit that is on disk and routes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The new one; the old one when everything was so already.
+    pub generation: u64,
+    /// Every address whose route may be another now: mailboxes and their aliases, old and new.
+    pub changed: Vec<AddressKey>,
+    pub added: usize,
+    pub changed_n: usize,
+    pub removed: usize,
+}
+
+impl Directory {
+    /// Opens the file, or makes it, and reads the whole table into memory. Blocks: about two
+    /// seconds for a million rows.
+    pub fn open(path: &Path, metrics: DirectoryMetrics) -> Result<Self, DirectoryError> {
+        let store = Store::open(path)?;
+        let table = store.load()?;
+        metrics.loaded(&table);
+        tracing::info!(generation = table.generation(), rows = table.len(), "Table loaded.");
+        let current = ArcSwap::from_pointee(table);
+        Ok(Self { shared: Arc::new(Shared { current, store: Mutex::new(store), metrics }) })
+    }
+
+    /// The table that routes now, for one look-up. Waits for nobody.
+    pub fn current(&self) -> Guard<Arc<Table>> {
+        self.shared.current.load()
+    }
+
+    /// The same, to keep.
+    pub fn snapshot(&self) -> Arc<Table> {
+        self.shared.current.load_full()
+    }
+
+    /// Makes all edits of the request, as one generation, or none. When this returns they are on
+    /// disk and every look-up from now on sees them. Blocks on the disk, and on other edits.
+    pub fn edit(&self, request: &EditRequest) -> Result<Committed, EditError> {
+        let started = Instant::now();
+        let result = self.plan_and_commit(request);
+        let outcome = match &result {
+            Ok(Some(changes)) => {
+                self.shared.metrics.committed(changes);
+                self.shared.metrics.edit_seconds.observe(started.elapsed().as_secs_f64());
+                None
+            }
+            Ok(None) => Some(EditOutcome::Unchanged),
+            Err(EditError::Conflict { .. }) => Some(EditOutcome::Conflict),
+            Err(EditError::Problems(_)) => Some(EditOutcome::Refused),
+            Err(EditError::Store(_)) => Some(EditOutcome::Failed),
+        };
+        if let Some(outcome) = outcome {
+            self.shared.metrics.count(outcome);
+        }
+        let generation = self.current().generation();
+        Ok(result?.map_or_else(|| Committed::nothing(generation), |it| Committed::from(&it)))
+    }
+
+    /// `None` when nothing would change.
+    fn plan_and_commit(&self, request: &EditRequest) -> Result<Option<Changes>, EditError> {
+        let mut store = self.store();
+        let table = self.snapshot();
+        let actual = table.generation();
+        if let Some(expected) = request.expect_generation.filter(|it| *it != actual) {
+            return Err(EditError::Conflict { expected, actual });
+        }
+        let changes = table.plan(&request.edits, request.at).map_err(EditError::Problems)?;
+        if changes.rows.is_empty() {
+            return Ok(None);
+        }
+        let next = table.apply(&changes);
+        store.commit(&changes, request)?;
+        self.shared.current.store(Arc::new(next));
+        Ok(Some(changes))
+    }
+
+    /// The table as it was; `None` for a generation that is not there yet. Reads it from disk,
+    /// unless it is the current one.
+    pub fn at(&self, generation: u64) -> Result<Option<Arc<Table>>, DirectoryError> {
+        let current = self.snapshot();
+        if generation == current.generation() {
+            return Ok(Some(current));
+        }
+        if generation > current.generation() {
+            return Ok(None);
+        }
+        self.store().load_at(generation).map(|it| Some(Arc::new(it)))
+    }
+
+    /// Who changed the table, and why: the newest first, at most `limit`, all before `before`.
+    pub fn history(
+        &self,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Generation>, DirectoryError> {
+        self.store().history(before, limit)
+    }
+
+    /// What the table ever said of one mailbox, the oldest first.
+    pub fn history_of(&self, key: &AddressKey) -> Result<Vec<PastEntry>, DirectoryError> {
+        self.store().history_of(key)
+    }
+
+    /// A panic in an edit leaves a transaction that SQLite rolls back, so the store stays usable.
+    fn store(&self) -> MutexGuard<'_, Store> {
+        self.shared.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+impl Directory {
+    /// Makes the disk as small as this, in pages.
+    pub(crate) fn limit_pages(&self, pages: i64) {
+        self.store().connection().pragma_update(None, "max_page_count", pages).unwrap();
+    }
+}
+
+impl Committed {
+    const fn nothing(generation: u64) -> Self {
+        Self { generation, changed: Vec::new(), added: 0, changed_n: 0, removed: 0 }
+    }
+}
+
+impl From<&Changes> for Committed {
+    fn from(changes: &Changes) -> Self {
+        let rows = || changes.rows.iter();
+        let aliases = rows().flat_map(|it| [&it.before, &it.after]).flatten();
+        let aliases = aliases.flat_map(|it| it.aliases.iter()).map(mail::Address::key);
+        let mut changed: Vec<AddressKey> = rows().map(|it| it.key.clone()).chain(aliases).collect();
+        changed.sort_unstable();
+        changed.dedup();
+        Self {
+            generation: changes.generation,
+            changed,
+            added: changes.added(),
+            changed_n: changes.changed(),
+            removed: changes.removed(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Directory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Directory({:?})", self.current())
+    }
+}
