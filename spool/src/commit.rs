@@ -30,6 +30,9 @@ pub(crate) struct Committer {
     pending: VecDeque<Request>,
     /// Events whose batch failed twice; they ride on the next one.
     retained: Vec<Request>,
+    /// Messages of such batches: their senders were told to try again, but their records may be
+    /// on the disk.
+    refused: Vec<u64>,
     completions: Completions,
 }
 
@@ -51,6 +54,7 @@ impl Committer {
             follows: None,
             pending: VecDeque::new(),
             retained: Vec::new(),
+            refused: Vec::new(),
             completions: Completions::default(),
         }
     }
@@ -65,18 +69,18 @@ impl Committer {
         self.close();
     }
 
-    /// One turn without waiting; false when the spool is closed and nothing is left.
-    pub(crate) fn turn(&mut self) -> bool {
+    /// One turn without waiting.
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) fn turn(&mut self) {
         let mut batch = Vec::new();
-        let taken = self.shared.queue.take_now(&mut batch);
+        self.shared.queue.take_now(&mut batch);
         self.commit(&mut batch);
-        taken == Taken::Batch
     }
 
     /// The mark tells the next start that nothing was under way.
     pub(crate) fn close(&mut self) {
         self.commit(&mut vec![Request::mark(Kind::Closed)]);
-        self.shared.ledger.flush();
+        let _ = self.shared.ledger.sync();
     }
 
     fn commit(&mut self, requests: &mut Vec<Request>) {
@@ -84,6 +88,9 @@ impl Committer {
         self.pending.extend(requests.drain(..));
         if self.pending.is_empty() && self.shared.guard.is_failing() {
             self.pending.push_back(Request::mark(Kind::Mark));
+        }
+        if !self.pending.is_empty() && !self.refused.is_empty() {
+            self.pending.push_front(Request::void(&self.refused));
         }
         while !self.pending.is_empty() {
             let mut batch = self.next_batch();
@@ -206,6 +213,9 @@ impl Committer {
         shared.metrics.batches.inc();
         shared.metrics.batch_records.observe(batch.len() as f64);
         for request in batch.drain(..) {
+            if request.effect == Effect::Void {
+                self.refused.clear();
+            }
             if let Some(cell) = &request.done {
                 self.completions.add(cell, Ok(Placed::after_sync()));
             }
@@ -217,6 +227,9 @@ impl Committer {
     fn fail(&mut self, batch: &mut Vec<Request>, error: SpoolError) {
         self.shared.guard.set_failing(true);
         for request in batch.drain(..) {
+            if matches!(request.effect, Effect::Accept { .. }) {
+                self.refused.push(request.header.id);
+            }
             match &request.done {
                 Some(cell) => self.completions.add(cell, Err(error.clone())),
                 None if request.is_event() => self.retained.push(request),
@@ -292,11 +305,12 @@ fn apply(shared: &Shared, index: &mut Index, request: &Request) {
             shared.ledger.note(header, &request.front[HEADER_BYTES..]);
             settle(shared, index, header.at.segment, settlement);
         }
-        Effect::Move { from } => {
+        Effect::Move { from, settles } => {
             index.relocate(header.id, *from, header.at);
+            settles.iter().for_each(|&id| index.note_event(header.at.segment, id));
         }
         Effect::Carry { id } => index.note_event(header.at.segment, *id),
-        Effect::Nothing => (),
+        Effect::Void | Effect::Nothing => (),
     }
 }
 

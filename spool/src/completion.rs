@@ -39,6 +39,11 @@ impl Cell {
         Arc::new(Self { state: Mutex::new(State::Waiting(None)), lane })
     }
 
+    /// For a thread that is no shard.
+    pub(crate) fn direct() -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new(State::Waiting(None)), lane: None })
+    }
+
     fn finish(&self, outcome: Outcome) -> Option<Waker> {
         match std::mem::replace(&mut *self.state.lock(), State::Done(outcome)) {
             State::Waiting(waker) => waker,

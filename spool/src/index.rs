@@ -46,6 +46,8 @@ pub(crate) struct Segment {
     pub(crate) ghosts: bool,
     /// A write or a sync failed here; the file is not used again.
     pub(crate) poisoned: bool,
+    /// Something in it could not be copied to `corrupt/`; it is kept for an operator.
+    pub(crate) pinned: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,10 +72,11 @@ impl Segment {
             state,
             ghosts: false,
             poisoned: false,
+            pinned: false,
         }
     }
 
-    fn add_event(&mut self, id: u64) {
+    pub(crate) fn add_event(&mut self, id: u64) {
         if self.events.last() != Some(&id) {
             self.events.push(id);
         }
@@ -178,7 +181,18 @@ impl Index {
         }
         self.entries.remove(&id);
         self.wide.remove(&id);
-        if let Some(segment) = self.segments.get_mut(&earlier.at.segment) {
+        self.haunt(earlier.at.segment);
+    }
+
+    pub(crate) fn pin(&mut self, segment: u32) {
+        if let Some(segment) = self.segments.get_mut(&segment) {
+            segment.pinned = true;
+        }
+    }
+
+    /// The segment holds a record that must not count.
+    pub(crate) fn haunt(&mut self, segment: u32) {
+        if let Some(segment) = self.segments.get_mut(&segment) {
             segment.ghosts = true;
         }
     }
@@ -295,7 +309,7 @@ mod tests {
 
     #[test]
     fn an_entry_is_small() {
-        assert_eq!(std::mem::size_of::<Entry>(), 24);
-        assert_eq!(std::mem::size_of::<(u64, Entry)>(), 32);
+        assert_eq!(size_of::<Entry>(), 24);
+        assert_eq!(size_of::<(u64, Entry)>(), 32);
     }
 }

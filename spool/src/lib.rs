@@ -24,6 +24,7 @@
 
 mod codec;
 mod commit;
+mod compact;
 mod completion;
 mod corrupt;
 mod disk;
@@ -44,6 +45,8 @@ mod record;
 mod recovery;
 mod segment;
 mod shared;
+#[cfg(any(test, feature = "sim"))]
+pub mod sim;
 mod spool;
 mod upkeep;
 
@@ -52,7 +55,7 @@ pub use disk::{Disk, DiskFile, RealDisk, Space};
 pub use error::{Full, LoadError, SpoolError};
 pub use event::{Event, Settled, What};
 pub use incoming::{Accepted, Incoming};
-pub use ledger::Ledger;
+pub use ledger::{Ledger, Query, Story, Verification};
 pub use message::{Body, Message, StoredBody};
 pub use metrics::SpoolMetrics;
 pub use options::{Clock, Options, SystemClock};

@@ -33,11 +33,15 @@ pub(crate) enum Effect {
     /// Compaction: the record of this message now lives here, if it still lived there.
     Move {
         from: Lsn,
+        /// The message that it settles by existing.
+        settles: Option<u64>,
     },
     /// Compaction: an event that is still needed, about this message.
     Carry {
         id: u64,
     },
+    /// The refused messages are taken back for good.
+    Void,
     Nothing,
 }
 
@@ -69,6 +73,13 @@ impl Request {
     /// A record with no content.
     pub(crate) fn mark(kind: Kind) -> Self {
         Self::bare(kind, 0, vec![0; HEADER_BYTES], Effect::Nothing, None)
+    }
+
+    /// Takes back records that may be on the disk although their senders were refused.
+    pub(crate) fn void(ids: &[u64]) -> Self {
+        let mut front = vec![0; HEADER_BYTES];
+        ids.iter().for_each(|it| front.extend(it.to_le_bytes()));
+        Self::bare(Kind::Void, 0, front, Effect::Void, None)
     }
 
     pub(crate) fn bare(
@@ -190,8 +201,9 @@ impl Queue {
     }
 
     /// As [`Queue::take`], without waiting.
-    pub(crate) fn take_now(&self, batch: &mut Vec<Request>) -> Taken {
-        self.drain(&mut self.state.lock(), batch)
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) fn take_now(&self, batch: &mut Vec<Request>) {
+        self.drain(&mut self.state.lock(), batch);
     }
 
     fn drain(&self, state: &mut State, batch: &mut Vec<Request>) -> Taken {

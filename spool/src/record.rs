@@ -16,6 +16,8 @@ pub(crate) enum Kind {
     Event,
     /// Nothing but a sign that the disk can be written again.
     Mark,
+    /// Ids of messages that were refused after their record was written: it does not count.
+    Void,
     /// Last of a run that was stopped in order.
     Closed,
 }
@@ -27,6 +29,7 @@ impl Kind {
             Self::Event => 2,
             Self::Mark => 3,
             Self::Closed => 4,
+            Self::Void => 5,
         }
     }
 
@@ -36,6 +39,7 @@ impl Kind {
             2 => Some(Self::Event),
             3 => Some(Self::Mark),
             4 => Some(Self::Closed),
+            5 => Some(Self::Void),
             _ => None,
         }
     }

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use crate::codec::{Put, Take};
 use crate::disk::{Disk, DiskFile, fill_zeros, read_full};
 use crate::error::SpoolError;
-use crate::record::{BLOCK_BYTES, Lsn};
+use crate::record::BLOCK_BYTES;
 
 /// Folder of segments and free files.
 pub(crate) const DIR: &str = "spool";
@@ -165,7 +165,7 @@ impl Pool {
     }
 
     /// A spare file of full size joins the pool; any other is of no use.
-    fn take_in(&self, name: String) -> Result<(), SpoolError> {
+    pub(crate) fn take_in(&self, name: String) -> Result<(), SpoolError> {
         let file = self.disk.open(&name).map_err(SpoolError::io("open", &*name))?;
         let full = file.len().is_ok_and(|it| it == self.segment_bytes);
         let mut state = self.state.lock();
@@ -242,29 +242,26 @@ impl Pool {
         Ok(Fresh { segment, file, zeroed })
     }
 
-    /// Takes back a segment that holds nothing any more. Durable when it returns: what was in it
-    /// will not come back. Whoever calls has synced the ledger beyond it.
-    pub(crate) fn recycle(&self, segment: u32, keep: bool) -> Result<(), SpoolError> {
+    /// Takes the name from a segment that holds nothing any more. Durable when it returns: what
+    /// was in it will not come back. Whoever calls has synced the ledger beyond it. Returns the
+    /// file's new name for [`Pool::take_in`], when it is to be kept and there is room.
+    pub(crate) fn retire(&self, segment: u32, keep: bool) -> Result<Option<String>, SpoolError> {
         let name = path(segment);
         let mut state = self.state.lock();
         let spare = spare_path(state.next_spare);
         state.next_spare += 1;
         let room = state.blanks.len() < self.spare_max;
         drop(state);
-        if keep && room {
-            self.disk.rename(&name, &spare).map_err(SpoolError::io("rename", name))?;
-            self.disk.sync_dir(DIR).map_err(SpoolError::io("sync", DIR))?;
-            return self.take_in(spare);
+        let keep = keep && room;
+        let done = if keep { self.disk.rename(&name, &spare) } else { self.disk.unlink(&name) };
+        match done {
+            // An earlier call got that far, and not to the sync.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (),
+            done => done.map_err(SpoolError::io("retire", name))?,
         }
-        self.disk.unlink(&name).map_err(SpoolError::io("unlink", name))?;
-        self.disk.sync_dir(DIR).map_err(SpoolError::io("sync", DIR))
+        self.disk.sync_dir(DIR).map_err(SpoolError::io("sync", DIR))?;
+        Ok(keep.then_some(spare))
     }
-}
-
-/// Reads `buffer.len()` bytes at a place of the log.
-pub(crate) fn read_exact(file: &dyn DiskFile, at: Lsn, buffer: &mut [u8]) -> io::Result<()> {
-    let n = read_full(file, u64::from(at.offset), buffer)?;
-    if n == buffer.len() { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use mail::SpoolId;
+use mail::{SpoolId, Timestamp};
 use parking_lot::Mutex;
 
 use crate::corrupt;
@@ -29,7 +29,7 @@ pub(crate) struct Shared {
     pub(crate) metrics: SpoolMetrics,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) queue: Queue,
-    pub(crate) index: Mutex<Index>,
+    pub(crate) index: Arc<Mutex<Index>>,
     pub(crate) pool: Pool,
     pub(crate) guard: Guard,
     pub(crate) ledger: Ledger,
@@ -93,6 +93,11 @@ impl Ids {
     pub(crate) fn rise_above(&self, id: u64) {
         let floor = (id >> RUN_BITS) << RUN_BITS | self.run;
         self.last.fetch_max(floor, Ordering::Relaxed);
+    }
+
+    /// When an id was made.
+    pub(crate) fn time_of(id: u64) -> Timestamp {
+        Timestamp::from_micros(id >> RUN_BITS)
     }
 
     /// Whether an id was made by this run.

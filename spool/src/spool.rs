@@ -76,6 +76,11 @@ impl Spool {
         Ok((Self { shared, threads: Arc::new(Mutex::new(threads)) }, recovery))
     }
 
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) fn without_threads(shared: Arc<Shared>) -> Self {
+        Self { shared, threads: Arc::default() }
+    }
+
     /// Whether a message of `bytes` may begin; 0 when the size is not known. Only atomics.
     pub fn admit(&self, bytes: u64) -> Result<(), Full> {
         self.shared.guard.admit(bytes, &self.shared.options)
@@ -146,7 +151,7 @@ impl Spool {
     }
 }
 
-fn open(
+pub(crate) fn open(
     disk: Arc<dyn Disk>,
     options: Options,
     metrics: SpoolMetrics,
@@ -158,11 +163,14 @@ fn open(
     let (pool, segments) =
         Pool::open(Arc::clone(&disk), options.segment_bytes, options.segments_spare_max)?;
     let run = segments.last().map_or(1, |it| it + 1);
+    let index = Arc::new(Mutex::new(Index::default()));
+    let books = (Arc::clone(&index), Arc::clone(&clock));
+    let ledger = Ledger::open(Arc::clone(&disk), run, &options, books.0, books.1)?;
     let shared = Arc::new(Shared {
         pool,
-        ledger: Ledger::new(),
+        ledger,
         guard: Guard::default(),
-        index: Mutex::new(Index::default()),
+        index,
         queue: Default::default(),
         budget: Arc::default(),
         ids: Ids::new(run),

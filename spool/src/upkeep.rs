@@ -1,5 +1,6 @@
 //! The spool's housekeeping: free space, free segments, dead bodies, compaction, the ledger.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -8,11 +9,14 @@ use parking_lot::{Condvar, Mutex};
 use tracing::warn;
 
 use crate::commit::chain;
+use crate::compact::{Turn, reclaim};
 use crate::large;
-use crate::shared::Shared;
+use crate::shared::{Ids, Shared};
 
 /// How often limits are looked at.
 const TICK: Duration = Duration::from_secs(1);
+/// With this much of the ledger unsynced it is synced in the next round.
+const LEDGER_SYNC_BYTES: usize = 4 << 20;
 
 #[derive(Default)]
 struct State {
@@ -64,9 +68,9 @@ impl Upkeep {
 }
 
 /// The thread's loop.
-pub(crate) fn run(shared: &Shared) {
+pub(crate) fn run(shared: &Arc<Shared>) {
     loop {
-        tick(shared);
+        tick(shared, &mut || ());
         if !shared.upkeep.wait() {
             return;
         }
@@ -74,7 +78,7 @@ pub(crate) fn run(shared: &Shared) {
 }
 
 /// One round. Errors are logged and tried again in the next one.
-pub(crate) fn tick(shared: &Shared) {
+pub(crate) fn tick(shared: &Arc<Shared>, turn: Turn<'_>) {
     refresh_guard(shared);
     remove_dead_bodies(shared);
     while shared.pool.lacks() > 0 && !shared.upkeep.is_closed() {
@@ -83,6 +87,10 @@ pub(crate) fn tick(shared: &Shared) {
             break;
         }
     }
+    if let Err(error) = reclaim(shared, turn) {
+        complain(shared, "Segments could not be freed.", &error);
+    }
+    keep_ledger(shared);
     if shared.guard.is_failing() {
         shared.queue.poke();
     }
@@ -98,6 +106,20 @@ pub(crate) fn refresh_guard(shared: &Shared) {
     shared.metrics.full.set(i64::from(!shared.guard.is_open(&shared.options)));
     let segments = shared.index.lock().segments.len();
     shared.metrics.segments.set(i64::try_from(segments).unwrap_or(i64::MAX));
+}
+
+/// Syncs the ledger when much would have to be repaired, and forgets what is too old.
+fn keep_ledger(shared: &Shared) {
+    if shared.ledger.unsynced() >= LEDGER_SYNC_BYTES
+        && let Err(error) = shared.ledger.sync()
+    {
+        complain(shared, "The ledger could not be synced.", &error);
+    }
+    let now = shared.clock.now();
+    if shared.ledger.may_prune(now) {
+        let oldest = shared.index.lock().waiting_ids().first().copied();
+        shared.ledger.prune(now, oldest.map(Ids::time_of));
+    }
 }
 
 fn remove_dead_bodies(shared: &Shared) {

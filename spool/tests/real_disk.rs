@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mail::{Envelope, Notify, Origin, Recipient, RecipientKind, ReversePath, Timestamp};
-use spool::{Body, Event, Options, RealDisk, Recovery, Spool, SpoolMetrics, SystemClock, What};
+use spool::{
+    Body, Event, Options, Query, RealDisk, Recovery, Settled, Spool, SpoolMetrics, SystemClock,
+    What,
+};
 
 fn options() -> Options {
     Options {
@@ -102,5 +105,16 @@ fn what_was_accepted_is_there_after_a_restart() {
     assert_eq!(bytes_of(&spool.load(a).unwrap().body), small);
     assert_eq!(bytes_of(&spool.load(b).unwrap().body), large);
     assert!(spool.load(c).is_err());
+
+    let books = spool.ledger().verify().unwrap();
+    assert_eq!(books.problems, Vec::<String>::new());
+    assert_eq!((books.accepted, books.delivered, books.queued), (4, 2, 2));
+    let key = "USER1@contoso.example".parse::<mail::Address>().unwrap().key();
+    let stories = spool.ledger().trace(&Query::Address(key), 10).unwrap();
+    assert_eq!(stories.iter().map(|it| it.id).collect::<Vec<_>>(), [a]);
+    assert_eq!(stories[0].outcome_of(1), Some(Settled::Delivered));
+    assert_eq!(stories[0].outcome_of(0), None);
+    let stories = spool.ledger().trace(&Query::Id(c), 10).unwrap();
+    assert_eq!(stories[0].size, small.len() as u64);
     spool.close();
 }

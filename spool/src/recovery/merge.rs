@@ -1,6 +1,6 @@
 //! From the contents of segments to the index and the list of what waits.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
@@ -29,7 +29,11 @@ pub(super) struct Listing {
 }
 
 /// Fills the index. From here on segments may be freed.
-pub(super) fn publish(shared: &Shared, mut contents: Vec<Contents>) -> Listing {
+pub(super) fn publish(
+    shared: &Shared,
+    mut contents: Vec<Contents>,
+    voided: &HashSet<u64>,
+) -> Listing {
     let unclean_ends = unclean_ends(&contents);
     let highest = contents.iter().flat_map(|it| &it.messages).map(|it| it.id).max();
     shared.ids.rise_above(highest.unwrap_or(0));
@@ -41,6 +45,10 @@ pub(super) fn publish(shared: &Shared, mut contents: Vec<Contents>) -> Listing {
         segment.events = std::mem::take(&mut it.events);
     }
     for found in contents.iter().flat_map(|it| &it.messages) {
+        if voided.contains(&found.id) {
+            index.haunt(found.at.segment);
+            continue;
+        }
         // Found twice: a batch written again or a copy by compaction. The later one counts.
         if let Some(earlier) = index.get(found.id) {
             index.supersede(found.id, earlier);
@@ -94,6 +102,12 @@ pub(super) fn remove_orphans(shared: &Shared) {
     };
     for name in names {
         let Ok(id) = name.parse::<SpoolId>() else { continue };
+        let index = shared.index.lock();
+        // What an unreadable segment names is not known.
+        if index.segments.values().any(|it| it.state == SegmentState::Unread) {
+            return;
+        }
+        drop(index);
         let wanted = shared.index.lock().waiting(id.as_u64()).is_some();
         if !wanted && !shared.ids.is_own(id.as_u64()) {
             let _ = shared.disk.unlink(&large::path(id));

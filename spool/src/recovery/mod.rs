@@ -5,6 +5,7 @@ mod merge;
 pub(crate) mod notes;
 pub(crate) mod scan;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -21,9 +22,11 @@ use crate::error::SpoolError;
 use crate::event::Event;
 use crate::head::Head;
 use crate::index::SegmentState;
+use crate::ledger::OldSegment;
 use crate::record::{BLOCK_BYTES, Header, Kind, Lsn};
 use crate::segment::{self, Title};
 use crate::shared::Shared;
+use crate::upkeep;
 pub use notes::RecipientState;
 use notes::{Note, Texts, notes_of};
 use scan::{Scan, scan};
@@ -96,6 +99,8 @@ struct Contents {
     notes: Vec<Note>,
     /// Messages that events here are about.
     events: Vec<u64>,
+    /// Messages that were refused after all.
+    voided: Vec<u64>,
 }
 
 /// The work of one start, ready to run on a thread of its own.
@@ -124,17 +129,30 @@ impl Job {
         let mut contents = self.scan_all();
         judge_gaps(&mut contents);
         contents.iter().for_each(|it| self.report(it));
-        if let Err(error) = self.shared.ledger.repair(&self.shared, &self.segments) {
-            self.shared.metrics.upkeep_errors.inc();
-            error!(error = %chain(&error), "The ledger could not be repaired from the spool.");
-        }
+        let voided: HashSet<u64> = contents.iter().flat_map(|it| &it.voided).copied().collect();
+        self.repair_ledger(&contents, &voided);
         let (shared, sender) = (&*self.shared, &self.sender);
-        let listing = merge::publish(shared, contents);
+        let listing = merge::publish(shared, contents, &voided);
         merge::remove_orphans(shared);
         shared.upkeep.kick();
         let n = listing.len();
         info!(messages = n, "The spool knows what it holds.");
         listing.send_all(shared, sender);
+    }
+
+    fn repair_ledger(&self, contents: &[Contents], voided: &HashSet<u64>) {
+        let shared = &self.shared;
+        let index = shared.index.lock();
+        let old = contents.iter().filter_map(|it| {
+            let file = Arc::clone(&index.segments.get(&it.segment)?.file);
+            Some(OldSegment { number: it.segment, file })
+        });
+        let old: Vec<OldSegment> = old.collect();
+        drop(index);
+        if let Err(error) = shared.ledger.repair(&old, voided, shared.clock.now()) {
+            shared.ledger.give_up();
+            upkeep::complain(shared, "The ledger could not be repaired from the spool.", &error);
+        }
     }
 
     fn scan_all(&self) -> Vec<Contents> {
@@ -201,6 +219,9 @@ impl Job {
             let at = Lsn { segment: contents.segment, offset };
             let len = gap.range.end - gap.range.start;
             let saved = corrupt::save_range(&*shared.disk, &*file, at, len);
+            if saved.is_err() {
+                shared.index.lock().pin(contents.segment);
+            }
             if matches!(saved, Ok(false)) {
                 continue;
             }
@@ -224,10 +245,12 @@ fn judge_gaps(contents: &mut [Contents]) {
 
 fn read_segment(segment: u32, file: &dyn DiskFile) -> std::io::Result<Contents> {
     let (mut messages, mut settled, mut notes) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut events, mut texts) = (Vec::new(), Texts::default());
+    let (mut events, mut voided, mut texts) = (Vec::new(), Vec::new(), Texts::default());
     let scan = scan(file, segment, |header, head| {
-        if header.kind == Kind::Message {
-            messages.push(found(header));
+        match header.kind {
+            Kind::Message => messages.push(found(header)),
+            Kind::Void => voided.extend(ids_in(head)),
+            Kind::Event | Kind::Mark | Kind::Closed => (),
         }
         let Some(event) = event_in(header, head) else { return };
         events.push(event.id.as_u64());
@@ -240,7 +263,12 @@ fn read_segment(segment: u32, file: &dyn DiskFile) -> std::io::Result<Contents> 
     })?;
     let title = Title::read(file, segment).ok().flatten();
     events.dedup();
-    Ok(Contents { segment, title, scan, messages, settled, notes, events })
+    Ok(Contents { segment, title, scan, messages, settled, notes, events, voided })
+}
+
+/// The ids that a void record takes back.
+fn ids_in(head: &[u8]) -> impl Iterator<Item = u64> {
+    head.chunks_exact(8).filter_map(|it| it.try_into().ok()).map(u64::from_le_bytes)
 }
 
 /// The event that a record holds: an event record's own, or what a message settles.
@@ -249,7 +277,7 @@ pub(crate) fn event_in(header: &Header, head: &[u8]) -> Option<Event> {
         Kind::Event => Event::decode(&mut crate::codec::Take(head)).ok(),
         Kind::Message if header.settles => Head::decode(head).ok()?.settles,
         Kind::Message => None,
-        Kind::Mark | Kind::Closed => None,
+        Kind::Mark | Kind::Closed | Kind::Void => None,
     }
 }
 

@@ -1,0 +1,7 @@
+//! A disk that loses what was not synced, and a spool that is turned by hand.
+
+mod disk;
+mod hands;
+
+pub use disk::{Fault, SimDisk};
+pub use hands::Hands;
