@@ -4,6 +4,7 @@
 //! Points in time are RFC 3339 in UTC with microseconds; spans are whole seconds and end in
 //! `_seconds`; sizes are bytes and end in `_bytes`. A field without a value is `null`, never absent.
 
+mod addresses;
 mod explain;
 mod health;
 mod ledger;
@@ -16,6 +17,7 @@ mod trace;
 
 pub mod path;
 
+pub use addresses::Addresses;
 pub use explain::{Explain, Explanation, Step};
 pub use health::{Check, Readiness, Version};
 pub use ledger::Verification;

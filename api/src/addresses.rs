@@ -1,0 +1,18 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// `DATA_DIR/addresses.json`: where the gateway listens, written once it is ready. With port 0 in
+/// the configuration this is the only place that says which port the system chose.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Addresses {
+    /// `ADDRESS:PORT` of the admin API.
+    pub admin: String,
+    /// By the listener's name.
+    pub listeners: BTreeMap<String, String>,
+}
+
+impl Addresses {
+    /// Name of the file in the data folder.
+    pub const FILE: &str = "addresses.json";
+}

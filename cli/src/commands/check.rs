@@ -1,0 +1,46 @@
+//! `causeway check`.
+
+use config::Config;
+
+use crate::args::Global;
+use crate::connect::config_path;
+use crate::exit::{Exit, Failure, Result};
+use crate::output::{Screen, count};
+
+pub(super) fn run(global: &Global, screen: &mut Screen) -> Result {
+    let path = config_path(global.config.as_deref())?;
+    match Config::load(&path) {
+        Ok(config) => {
+            let warnings = &config.warnings().list;
+            if screen.json {
+                return screen.document(&serde_json::json!({
+                    "file": path, "mistakes": [], "warnings": places(&config.warnings().list),
+                }));
+            }
+            screen.line(config.warnings().to_string().trim_end())?;
+            let remark = if warnings.is_empty() { "" } else { ", but see above" };
+            screen.line(&format!("{}: no mistakes{remark}", path.display()))
+        }
+        Err(mistakes) => {
+            if screen.json {
+                screen.document(&serde_json::json!({
+                    "file": path, "mistakes": places(&mistakes.list), "warnings": [],
+                }))?;
+            } else {
+                screen.line(mistakes.to_string().trim_end())?;
+                screen.note(&count(mistakes.list.len() as u64, "mistake"));
+            }
+            Err(Failure::silent(Exit::Usage))
+        }
+    }
+}
+
+fn places(list: &[config::Mistake]) -> serde_json::Value {
+    list.iter()
+        .map(|it| {
+            serde_json::json!({
+                "line": it.line, "column": it.column, "key": it.key, "message": it.message,
+            })
+        })
+        .collect()
+}

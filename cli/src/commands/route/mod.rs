@@ -1,0 +1,22 @@
+//! `causeway route …`.
+
+mod edit;
+mod files;
+mod list;
+
+use super::Console;
+use crate::args::RouteCommand;
+use crate::exit::Result;
+
+pub(super) async fn run(command: RouteCommand, console: &mut Console<'_>) -> Result {
+    match command {
+        RouteCommand::List(args) => list::run(args, console).await,
+        RouteCommand::Show { addresses } => list::show(&addresses, console).await,
+        RouteCommand::Set(args) => edit::set(args, console).await,
+        RouteCommand::Remove { addresses, edit } => edit::remove(addresses, edit, console).await,
+        RouteCommand::Import(args) => files::import(args, console).await,
+        RouteCommand::Export { file, generation } => {
+            files::export(&file, generation, console).await
+        }
+    }
+}

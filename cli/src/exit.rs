@@ -1,0 +1,121 @@
+//! How a command ends: exit codes are API, and every failure says what to do next.
+
+use std::process::ExitCode;
+
+use api::Problem;
+
+/// Exit codes of `contract.md`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Refused by the gateway, or failed.
+    Failed = 1,
+    Usage = 2,
+    Unreachable = 3,
+    Conflict = 4,
+    Unauthorised = 5,
+    Blocked = 6,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command did not do what was asked.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    /// What was tried and what came of it. Empty: everything has been said already.
+    pub(crate) message: String,
+    /// One line each: the mistakes of a file.
+    pub(crate) details: Vec<String>,
+    /// What to do now.
+    pub(crate) hint: Option<String>,
+}
+
+const TOKEN_HINT: &str = "the token is the content of DATA_DIR/admin.token: run this as a user who can \
+     read it, or set CAUSEWAY_TOKEN";
+
+pub(crate) type Result<T = ()> = std::result::Result<T, Failure>;
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), details: Vec::new(), hint: None }
+    }
+
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self::new(Exit::Failed, message)
+    }
+
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    /// For a command whose output already says why it exits so.
+    pub(crate) fn silent(exit: Exit) -> Self {
+        Self::new(exit, "")
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// What `doing` failed with, as the gateway says it.
+    pub(crate) fn from_problem(doing: &str, problem: Problem) -> Self {
+        let exit = match problem.code.as_str() {
+            "conflict" => Exit::Conflict,
+            "unauthorized" => Exit::Unauthorised,
+            "blocked" => Exit::Blocked,
+            _ => Exit::Failed,
+        };
+        let said = if problem.detail.is_empty() { problem.title } else { problem.detail };
+        let details = problem.errors.iter().map(|it| format!("{}: {}", it.place, it.message));
+        Self {
+            exit,
+            message: format!("cannot {doing}: {said}"),
+            // One mistake is already the whole of `detail`.
+            details: details.filter(|it| *it != said).collect(),
+            hint: match exit {
+                Exit::Unauthorised => Some(TOKEN_HINT.to_owned()),
+                _ => problem.hint,
+            },
+        }
+    }
+
+    /// As `--json` wants it on standard error.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "error": self.message,
+            "exit": self.exit as u8,
+            "details": self.details,
+            "hint": self.hint,
+        })
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::failed(format!("{error:#}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_problem_s_code_decides_how_we_exit() {
+        for (code, exit) in [
+            ("conflict", Exit::Conflict),
+            ("unauthorized", Exit::Unauthorised),
+            ("blocked", Exit::Blocked),
+            ("invalid", Exit::Failed),
+            ("something new", Exit::Failed),
+        ] {
+            let problem = Problem { code: code.to_owned(), ..Problem::default() };
+            assert_eq!(Failure::from_problem("edit", problem).exit, exit, "{code}");
+        }
+    }
+}
