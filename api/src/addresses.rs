@@ -15,4 +15,15 @@ pub struct Addresses {
 impl Addresses {
     /// Name of the file in the data folder.
     pub const FILE: &str = "addresses.json";
+
+    /// The file's content, with a line end.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("texts are always JSON");
+        text.push('\n');
+        text
+    }
+
+    pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
 }

@@ -97,8 +97,7 @@ fn admin_address(config: &Config) -> Result<String> {
             .hint("the gateway writes it once it is ready: is it running?")
     };
     let text = fs::read_to_string(&path).map_err(|error| not_running(error.to_string()))?;
-    let addresses: Addresses =
-        serde_json::from_str(&text).map_err(|error| not_running(error.to_string()))?;
+    let addresses = Addresses::from_json(&text).map_err(|error| not_running(error.to_string()))?;
     Ok(addresses.admin)
 }
 

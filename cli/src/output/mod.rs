@@ -129,7 +129,10 @@ impl Screen {
             let text = failure.to_json().to_string();
             return self.note(&text);
         }
-        self.note(&format!("error: {}", printable(&failure.message)));
+        for (n, line) in failure.message.lines().enumerate() {
+            let start = if n == 0 { "error: " } else { "  " };
+            self.note(&format!("{start}{}", printable(line)));
+        }
         for detail in &failure.details {
             self.note(&format!("  {}", printable(detail)));
         }
