@@ -35,6 +35,11 @@ impl Default for DotStuffer {
 }
 
 impl DotStuffer {
+    /// Some line of this whole body begins with a dot. If not, it can be sent as it lies.
+    pub fn is_needed(body: &[u8]) -> bool {
+        body.starts_with(b".") || memchr::memmem::find(body, b"\r\n.").is_some()
+    }
+
     /// Calls `emit` with the parts that `piece` becomes, in order.
     pub fn push(&mut self, piece: &[u8], mut emit: impl FnMut(Part)) {
         let mut from = 0;

@@ -257,6 +257,11 @@ impl Pipeline {
         self.end.as_ref()
     }
 
+    /// The server has taken some message of this batch.
+    pub fn has_delivered(&self) -> bool {
+        self.transactions.iter().any(|it| matches!(it.last, Answer::Taken(_)))
+    }
+
     /// What became of each recipient of each transaction, in order.
     pub fn into_outcomes(self) -> impl Iterator<Item = Vec<Outcome>> {
         let is_closing = matches!(self.end, Some(End::Closing(_)));
