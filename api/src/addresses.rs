@@ -1,3 +1,5 @@
+//! Where the gateway listens.
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,5 @@
+//! A routing decision and its steps.
+
 use serde::{Deserialize, Serialize};
 
 /// `GET /api/v1/explain?address=…`: what is asked.

@@ -1,3 +1,5 @@
+//! Alive, ready, and which version.
+
 use serde::{Deserialize, Serialize};
 
 /// `GET /readyz`: may mail be sent here now? 200 when `ready`, else 503.

@@ -1,3 +1,5 @@
+//! The sum of all accepted recipients.
+
 use serde::{Deserialize, Serialize};
 
 /// `GET /api/v1/ledger/verify`: do all accepted recipients add up?

@@ -1,3 +1,5 @@
+//! Mail that waits: selecting it, showing it, acting on it.
+
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

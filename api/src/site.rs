@@ -1,3 +1,5 @@
+//! Sites: health, probes, overrides.
+
 use serde::{Deserialize, Serialize};
 
 /// `GET /api/v1/sites`.

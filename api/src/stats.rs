@@ -1,3 +1,5 @@
+//! Figures at a glance, and what a reload did.
+
 use serde::{Deserialize, Serialize};
 
 /// `GET /api/v1/stats`: the figures one looks at first. `/metrics` has all of them.

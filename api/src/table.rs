@@ -1,3 +1,5 @@
+//! The routing table: entries, edits, files.
+
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Where a mailbox is on its way. product.md: `on_prem → syncing → cutover → cloud → settled`.

@@ -1,3 +1,5 @@
+//! What happened to a message.
+
 use serde::{Deserialize, Serialize};
 
 /// `GET /api/v1/trace?id=…`: exactly one of the three is given.

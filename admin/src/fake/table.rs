@@ -1,3 +1,5 @@
+//! The table of the gateway in memory.
+
 use std::collections::BTreeMap;
 
 use api::{

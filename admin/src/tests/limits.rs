@@ -1,3 +1,5 @@
+//! What happens to requests that are too large, too slow or too many.
+
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -1,3 +1,5 @@
+//! What each request answers.
+
 use super::client::{Server, TOKEN};
 use crate::ENDPOINTS;
 
