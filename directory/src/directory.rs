@@ -163,7 +163,8 @@ impl From<&Changes> for Committed {
         let rows = || changes.rows.iter();
         let aliases = rows().flat_map(|it| [&it.before, &it.after]).flatten();
         let aliases = aliases.flat_map(|it| it.aliases.iter()).map(mail::Address::key);
-        let mut changed: Vec<AddressKey> = rows().map(|it| it.key.clone()).chain(aliases).collect();
+        let mut changed: Vec<AddressKey> =
+            rows().filter_map(|it| it.key().cloned()).chain(aliases).collect();
         changed.sort_unstable();
         changed.dedup();
         Self {

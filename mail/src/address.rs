@@ -33,6 +33,12 @@ pub enum AddressError {
 const LOCAL_MAX: usize = 315;
 
 impl Address {
+    /// From a local part as written on the wire and a domain that was parsed already.
+    pub fn new(local: &str, domain: Domain) -> Result<Self, AddressError> {
+        check_local(local)?;
+        Ok(Self { local: local.into(), domain })
+    }
+
     /// The local part as written on the wire, quotes included.
     pub fn local(&self) -> &str {
         &self.local
@@ -94,14 +100,19 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let at = text.rfind('@').ok_or(AddressError::NoAt)?;
         let (local, domain) = (&text[..at], &text[at + 1..]);
-        if local.is_empty() || local.len() > LOCAL_MAX {
-            return Err(AddressError::LocalLength { max: LOCAL_MAX });
-        }
-        if !is_dot_string(local) && !is_quoted_string(local) {
-            return Err(AddressError::Local(local.to_owned()));
-        }
+        check_local(local)?;
         Ok(Self { local: local.into(), domain: domain.parse()? })
     }
+}
+
+fn check_local(local: &str) -> Result<(), AddressError> {
+    if local.is_empty() || local.len() > LOCAL_MAX {
+        return Err(AddressError::LocalLength { max: LOCAL_MAX });
+    }
+    if !is_dot_string(local) && !is_quoted_string(local) {
+        return Err(AddressError::Local(local.to_owned()));
+    }
+    Ok(())
 }
 
 fn is_atext(c: char) -> bool {

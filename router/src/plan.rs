@@ -1,7 +1,7 @@
 //! From wishes to changes: what edits come to on one table, or everything that speaks against them.
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry as Claim;
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use mail::{AddressKey, Timestamp};
@@ -18,11 +18,18 @@ pub struct Changes {
     pub rows: Vec<RowChange>,
 }
 
+/// One row; at least one side is there.
 #[derive(Clone, Debug)]
 pub struct RowChange {
-    pub key: AddressKey,
     pub before: Option<Arc<Row>>,
     pub after: Option<Arc<Row>>,
+}
+
+impl RowChange {
+    /// Of both sides. `None` only for a change that somebody made out of nothing.
+    pub fn key(&self) -> Option<&AddressKey> {
+        self.after.as_ref().or(self.before.as_ref()).map(|it| it.key())
+    }
 }
 
 impl Changes {
@@ -42,11 +49,8 @@ impl Changes {
     #[must_use]
     pub fn inverse(&self) -> Self {
         let generation = self.generation + 1;
-        let swap = |it: &RowChange| RowChange {
-            key: it.key.clone(),
-            before: it.after.clone(),
-            after: it.before.clone(),
-        };
+        let swap =
+            |it: &RowChange| RowChange { before: it.after.clone(), after: it.before.clone() };
         Self { generation, rows: self.rows.iter().map(swap).collect() }
     }
 }
@@ -57,31 +61,100 @@ impl Table {
     /// would have, be it as their own or as an alias.
     pub fn plan(&self, edits: &[Edit], at: Timestamp) -> Result<Changes, Vec<Problem>> {
         let generation = self.generation() + 1;
-        let mut rows: Vec<RowChange> = Vec::with_capacity(edits.len());
-        let mut places: HashMap<AddressKey, usize> = HashMap::with_capacity(edits.len());
+        let mut draft = Draft::new(self, edits.len());
         for edit in edits {
-            let key = match edit {
-                Edit::Put(put) => put.address.key(),
-                Edit::Remove(key) => key.clone(),
-            };
-            let place = *places.entry(key.clone()).or_insert_with(|| {
-                let before = self.row(key.as_str()).cloned();
-                rows.push(RowChange { key, after: before.clone(), before });
-                rows.len() - 1
-            });
-            let row = &mut rows[place];
-            row.after = match edit {
+            match edit {
                 Edit::Put(put) => {
+                    let row = draft.row(put.address.key());
                     let before = row.after.as_ref().map(|it| it.entry());
-                    Some(Arc::new(Row::new(put.over(before, generation, at))))
+                    row.after = Some(Arc::new(Row::new(put.over(before, generation, at))));
                 }
-                Edit::Remove(_) => None,
-            };
+                Edit::Remove(key) => draft.row(key.clone()).after = None,
+            }
         }
+        let problems = draft.conflicts();
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let mut rows = draft.rows;
         rows.retain(is_change);
-        let problems = conflicts(self, &rows);
-        if problems.is_empty() { Ok(Changes { generation, rows }) } else { Err(problems) }
+        Ok(Changes { generation, rows })
     }
+}
+
+/// Rows that edits touched, over a table that stays as it is.
+struct Draft<'a> {
+    table: &'a Table,
+    rows: Vec<RowChange>,
+    /// Where the row of a key is in `rows`.
+    places: HashMap<AddressKey, usize>,
+}
+
+impl<'a> Draft<'a> {
+    fn new(table: &'a Table, size: usize) -> Self {
+        Self { table, rows: Vec::with_capacity(size), places: HashMap::with_capacity(size) }
+    }
+
+    fn row(&mut self, key: AddressKey) -> &mut RowChange {
+        let (table, rows) = (self.table, &mut self.rows);
+        let place = match self.places.entry(key) {
+            Claim::Occupied(it) => *it.get(),
+            Claim::Vacant(it) => {
+                let before = table.row(it.key().as_str()).cloned();
+                rows.push(RowChange { after: before.clone(), before });
+                *it.insert(rows.len() - 1)
+            }
+        };
+        &mut rows[place]
+    }
+
+    /// Every address that two mailboxes would have.
+    fn conflicts(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut aliases: HashMap<AddressKey, &AddressKey> = HashMap::new();
+        for row in self.rows.iter().filter_map(|it| it.after.as_ref()) {
+            if let Some(rival) = self.alias_holder(row.key()) {
+                let message = format!("{} is an alias of {rival} already", row.key());
+                problems.push(problem(row, "address", message));
+            }
+            for alias in row.alias_keys() {
+                let rival = self.holder(&alias).or_else(|| aliases.get(&alias).copied());
+                if let Some(rival) = rival.filter(|it| *it != row.key()) {
+                    let message = match rival == &alias {
+                        true => format!("{alias} is a mailbox of its own"),
+                        false => format!("{alias} is an alias of {rival} already"),
+                    };
+                    problems.push(problem(row, "aliases", message));
+                }
+                aliases.insert(alias, row.key());
+            }
+        }
+        problems
+    }
+
+    /// The mailbox that has `key` as its address, or keeps it as an alias.
+    fn holder(&self, key: &AddressKey) -> Option<&AddressKey> {
+        match self.places.get_key_value(key) {
+            Some((key, place)) if self.rows[*place].after.is_some() => Some(key),
+            Some(_) => self.alias_holder(key),
+            None => match self.table.slot(key.as_str())? {
+                Slot::Mailbox(row) => Some(row.key()),
+                Slot::Alias(_) => self.alias_holder(key),
+            },
+        }
+    }
+
+    /// The mailbox that has `key` as an alias and is not touched, so that it keeps it.
+    fn alias_holder(&self, key: &AddressKey) -> Option<&AddressKey> {
+        match self.table.slot(key.as_str())? {
+            Slot::Mailbox(_) => None,
+            Slot::Alias(alias) => Some(&alias.mailbox).filter(|it| !self.places.contains_key(*it)),
+        }
+    }
+}
+
+fn problem(row: &Row, column: &'static str, message: String) -> Problem {
+    Problem { address: row.address.to_string(), column, message }
 }
 
 fn is_change(row: &RowChange) -> bool {
@@ -89,41 +162,4 @@ fn is_change(row: &RowChange) -> bool {
         (Some(before), Some(after)) => !before.says_the_same(after),
         (before, after) => before.is_some() || after.is_some(),
     }
-}
-
-fn conflicts(table: &Table, rows: &[RowChange]) -> Vec<Problem> {
-    let touched: HashSet<&str> = rows.iter().map(|it| it.key.as_str()).collect();
-    let mut claims: HashMap<AddressKey, &AddressKey> = HashMap::with_capacity(rows.len());
-    let mut problems = Vec::new();
-    for row in rows {
-        let Some(after) = &row.after else { continue };
-        let own = std::iter::once((row.key.clone(), "address"));
-        for (key, column) in own.chain(after.alias_keys().map(|it| (it, "aliases"))) {
-            let standing = holder(table, &key).filter(|it| !touched.contains(it.as_str()));
-            let rival = match claims.entry(key.clone()) {
-                Claim::Occupied(it) => Some((*it.get()).clone()),
-                Claim::Vacant(it) => {
-                    it.insert(&row.key);
-                    standing.cloned()
-                }
-            };
-            if let Some(rival) = rival {
-                let message = match column {
-                    "address" => format!("{key} is an alias of {rival} already"),
-                    _ if key == rival => format!("{key} is a mailbox of its own"),
-                    _ => format!("{key} is an alias of {rival} already"),
-                };
-                problems.push(Problem { address: after.address.to_string(), column, message });
-            }
-        }
-    }
-    problems
-}
-
-/// The key of the mailbox that has `key` as its address or alias.
-fn holder<'a>(table: &'a Table, key: &AddressKey) -> Option<&'a AddressKey> {
-    table.slot(key.as_str()).map(|it| match it {
-        Slot::Mailbox(row) => row.key(),
-        Slot::Alias(alias) => &alias.mailbox,
-    })
 }

@@ -85,12 +85,13 @@ impl Decoder {
     }
 
     fn address(&mut self, text: &str) -> Result<Address, String> {
-        let address: Address = text.parse().map_err(|why| format!("{text:?}: {why}"))?;
-        if let Some(domain) = self.domains.get(address.domain().as_str()) {
-            return Ok(address.with_domain(domain.clone()));
+        let bad = |why: mail::AddressError| format!("{text:?}: {why}");
+        let (local, name) = text.rsplit_once('@').unwrap_or_default();
+        if let Some(domain) = self.domains.get(name) {
+            return Address::new(local, domain.clone()).map_err(bad);
         }
-        let domain = address.domain().clone();
-        self.domains.insert(domain.as_str().to_owned(), domain);
+        let address: Address = text.parse().map_err(bad)?;
+        self.domains.insert(name.to_owned(), address.domain().clone());
         Ok(address)
     }
 

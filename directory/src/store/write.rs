@@ -1,17 +1,19 @@
 //! One edit, one transaction.
 
-use router::{Changes, RowChange};
-use rusqlite::{Transaction, TransactionBehavior, params};
+use router::{Changes, Row, RowChange};
+use rusqlite::{Statement, Transaction, TransactionBehavior, params};
 
 use super::Store;
 use super::rows::{aliases_text, sql_number};
 use crate::{DirectoryError, EditRequest};
 
-const KEEP_PAST: &str = "INSERT INTO past_entry
-    SELECT ?2, key, address, home, state, batch, cloud_address, aliases, note, changed_at, generation
-    FROM entry WHERE key = ?1";
+const KEEP_PAST: &str = "INSERT INTO past_entry (key, address, home, state, batch, cloud_address,
+    aliases, note, changed_at, generation, generation_to)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 const REMOVE: &str = "DELETE FROM entry WHERE key = ?1";
-const PUT: &str = "INSERT OR REPLACE INTO entry VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+const ADD: &str = "INSERT INTO entry VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+const CHANGE: &str = "UPDATE entry SET address = ?2, home = ?3, state = ?4, batch = ?5,
+    cloud_address = ?6, aliases = ?7, note = ?8, changed_at = ?9, generation = ?10 WHERE key = ?1";
 const GENERATION: &str = "INSERT INTO generation VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 
 impl Store {
@@ -48,30 +50,41 @@ impl Store {
 fn write_rows(transaction: &Transaction<'_>, changes: &Changes) -> rusqlite::Result<()> {
     let mut keep_past = transaction.prepare_cached(KEEP_PAST)?;
     let mut remove = transaction.prepare_cached(REMOVE)?;
-    let mut put = transaction.prepare_cached(PUT)?;
+    let mut add = transaction.prepare_cached(ADD)?;
+    let mut change = transaction.prepare_cached(CHANGE)?;
     let mut rows: Vec<&RowChange> = changes.rows.iter().collect();
-    rows.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+    rows.sort_unstable_by(|a, b| a.key().cmp(&b.key()));
     for row in rows {
-        let key = row.key.as_str();
-        if row.before.is_some() {
-            keep_past.execute(params![key, sql_number(changes.generation)])?;
+        if let Some(before) = &row.before {
+            bind(&mut keep_past, before)?;
+            keep_past.raw_bind_parameter(11, sql_number(changes.generation))?;
+            keep_past.raw_execute()?;
         }
-        let Some(after) = &row.after else {
-            remove.execute([key])?;
-            continue;
-        };
-        put.execute(params![
-            key,
-            after.address.to_string(),
-            after.home.as_str(),
-            after.state.as_str(),
-            after.batch.as_deref(),
-            after.cloud_address.as_ref().map(ToString::to_string),
-            aliases_text(&after.aliases),
-            after.note.as_deref(),
-            sql_number(after.changed_at.as_micros()),
-            sql_number(after.generation),
-        ])?;
+        match (&row.before, &row.after) {
+            (None, None) => (),
+            (Some(before), None) => {
+                remove.execute([before.key().as_str()])?;
+            }
+            (before, Some(after)) => {
+                let put = if before.is_some() { &mut change } else { &mut add };
+                bind(put, after)?;
+                put.raw_execute()?;
+            }
+        }
     }
     Ok(())
+}
+
+/// The row as parameters 1 to 10, in the order of the columns of `entry`.
+fn bind(statement: &mut Statement<'_>, row: &Row) -> rusqlite::Result<()> {
+    statement.raw_bind_parameter(1, row.key().as_str())?;
+    statement.raw_bind_parameter(2, row.address.to_string())?;
+    statement.raw_bind_parameter(3, row.home.as_str())?;
+    statement.raw_bind_parameter(4, row.state.as_str())?;
+    statement.raw_bind_parameter(5, row.batch.as_deref())?;
+    statement.raw_bind_parameter(6, row.cloud_address.as_ref().map(ToString::to_string))?;
+    statement.raw_bind_parameter(7, aliases_text(&row.aliases))?;
+    statement.raw_bind_parameter(8, row.note.as_deref())?;
+    statement.raw_bind_parameter(9, sql_number(row.changed_at.as_micros()))?;
+    statement.raw_bind_parameter(10, sql_number(row.generation))
 }

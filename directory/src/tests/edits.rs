@@ -162,5 +162,6 @@ fn what_happens_is_counted() {
         causeway_table_edits_total{outcome="unchanged"} 1
         causeway_table_generation 3
         causeway_table_rows{home="cloud"} 0
-        causeway_table_rows{home="on_prem"} 2"#]].assert_eq(&lines.join("\n"));
+        causeway_table_rows{home="on_prem"} 2"#]]
+    .assert_eq(&lines.join("\n"));
 }

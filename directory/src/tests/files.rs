@@ -82,25 +82,40 @@ x"y@contoso.example,cloud,,,,,
 
 #[test]
 fn headers_are_checked_first() {
-    check_wrong(b"", expect![[r#"
+    check_wrong(
+        b"",
+        expect![[r#"
         line 1: the file is empty: want a header such as address,home
-    "#]]);
-    check_wrong(b"\n\n", expect![[r#"
+    "#]],
+    );
+    check_wrong(
+        b"\n\n",
+        expect![[r#"
         line 1: the file is empty: want a header such as address,home
-    "#]]);
-    check_wrong(b"address;home\na@contoso.example;cloud\n", expect![[r#"
+    "#]],
+    );
+    check_wrong(
+        b"address;home\na@contoso.example;cloud\n",
+        expect![[r#"
         line 1: address;home: separate columns by commas; there are address, home, state, batch, cloud_address, aliases, note
         line 1: address: this column is missing from the header
         line 1: home: this column is missing from the header
-    "#]]);
-    check_wrong(b"EmailAddress,Password,address,Home,homes\n", expect![[r#"
+    "#]],
+    );
+    check_wrong(
+        b"EmailAddress,Password,address,Home,homes\n",
+        expect![[r#"
         line 1: Password: passwords have no place here: remove the column
         line 1: address: this column is there twice
         line 1: homes: unknown column: there are address, home, state, batch, cloud_address, aliases, note
-    "#]]);
-    check_wrong(b"\xff\xfea\0d\0", expect![[r#"
+    "#]],
+    );
+    check_wrong(
+        b"\xff\xfea\0d\0",
+        expect![[r#"
         line 1: this is UTF-16: save it as "CSV UTF-8"
-    "#]]);
+    "#]],
+    );
     check_wrong(
         b"address,home\nanna@contoso.example,cloud\nb\xe4rt@contoso.example,cloud\n",
         expect![[r#"
@@ -117,7 +132,8 @@ fn an_empty_field_clears_and_a_missing_column_keeps() {
     expect![[r#"
         address,home,state,batch,cloud_address,aliases,note
         a@contoso.example,cloud,settled,one,,,
-    "#]].assert_eq(&bench.export());
+    "#]]
+    .assert_eq(&bench.export());
 }
 
 #[test]

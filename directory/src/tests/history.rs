@@ -25,7 +25,8 @@ fn a_mailbox_has_a_past() {
     expect![[r#"
         on_prem from 1 until Some(2)
         cloud from 2 until Some(3)
-        on_prem from 3 until Some(4)"#]].assert_eq(&lines.join("\n"));
+        on_prem from 3 until Some(4)"#]]
+    .assert_eq(&lines.join("\n"));
 
     let all = bench.directory.history(None, 10).unwrap();
     let line = |it: &crate::Generation| {
@@ -39,7 +40,8 @@ fn a_mailbox_has_a_past() {
         4 ops test +0 ~0 -1
         3 ops test +0 ~1 -0
         2 ops test +0 ~1 -0
-        1 ops test +1 ~0 -0"#]].assert_eq(&all.iter().map(line).collect::<Vec<_>>().join("\n"));
+        1 ops test +1 ~0 -0"#]]
+    .assert_eq(&all.iter().map(line).collect::<Vec<_>>().join("\n"));
     assert_eq!(bench.directory.history(Some(3), 1).unwrap()[0].generation, 2);
     assert!(bench.directory.at(9).unwrap().is_none());
     assert!(bench.directory.at(0).unwrap().unwrap().is_empty());

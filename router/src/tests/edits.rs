@@ -101,8 +101,8 @@ fn no_address_belongs_to_two_mailboxes() {
          d@contoso.example cloud aliases=y@contoso.example
          y@contoso.example cloud",
         expect![[r#"
-            d@contoso.example: aliases: y@contoso.example is an alias of c@contoso.example already
-            y@contoso.example: address: y@contoso.example is an alias of c@contoso.example already
+            c@contoso.example: aliases: y@contoso.example is a mailbox of its own
+            d@contoso.example: aliases: y@contoso.example is a mailbox of its own
         "#]],
     );
 }
