@@ -14,9 +14,11 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tracing::debug;
+use mail::SpoolId;
+use tracing::{debug, error};
 
 use crate::completion::{Cell, Wait};
+use crate::corrupt;
 use crate::disk::{DiskFile, read_full};
 use crate::error::SpoolError;
 use crate::event::Event;
@@ -93,9 +95,24 @@ fn copy_needed(shared: &Arc<Shared>, number: u32, turn: Turn<'_>) -> Result<(), 
     .map_err(SpoolError::io("read", segment::path(number)))?;
     result?;
     copier.wait()?;
+    lose_damaged(shared, number, &*file)?;
     let mut index = shared.index.lock();
     if let Some(segment) = index.segments.get_mut(&number) {
         segment.events = Vec::new();
+    }
+    Ok(())
+}
+
+/// What the index has in the segment and the scan did not show is damaged: bit rot since it was
+/// written. A copy of the bytes goes to `corrupt/`; the message can be had no more.
+fn lose_damaged(shared: &Shared, number: u32, file: &dyn DiskFile) -> Result<(), SpoolError> {
+    let damaged = shared.index.lock().waiting_in(number);
+    for (id, entry) in damaged {
+        corrupt::save_range(&*shared.disk, file, entry.at, u64::from(entry.bytes))?;
+        let id = SpoolId::from_u64(id);
+        error!(%id, "A message does not match its checksum; a copy is in corrupt/.");
+        shared.count_corrupt();
+        shared.index.lock().lose(id.as_u64());
     }
     Ok(())
 }

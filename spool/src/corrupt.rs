@@ -1,7 +1,5 @@
 //! What does not check is copied to `corrupt/` and never deleted.
 
-use std::sync::atomic::Ordering;
-
 use mail::SpoolId;
 use tracing::error;
 
@@ -55,6 +53,5 @@ pub(crate) fn report_record(shared: &Shared, id: SpoolId, entry: &Entry) {
         Ok(true) => error!(%id, "A message does not match its checksum; a copy is in corrupt/."),
         Err(error) => error!(%id, %error, "A message does not match its checksum."),
     }
-    shared.metrics.corrupt.inc();
-    shared.counts.corrupt.fetch_add(1, Ordering::Relaxed);
+    shared.count_corrupt();
 }

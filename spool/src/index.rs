@@ -1,6 +1,6 @@
 //! Where every waiting message is, and what is still live in every segment.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::disk::DiskFile;
@@ -100,6 +100,8 @@ pub(crate) struct Index {
     pub(crate) segments: BTreeMap<u32, Segment>,
     queued: u64,
     pub(crate) recovering: bool,
+    /// Messages that were found damaged in this run.
+    lost: HashSet<u64>,
     /// Settlements of messages that the scan has not shown yet.
     orphans: Vec<(u32, Settlement)>,
 }
@@ -210,6 +212,27 @@ impl Index {
             return Change::default();
         }
         self.mark(settlement)
+    }
+
+    /// Messages in a segment that wait.
+    pub(crate) fn waiting_in(&self, segment: u32) -> Vec<(u64, Entry)> {
+        let ids = self.segments.get(&segment).map_or(&[][..], |it| &it.ids);
+        let here = ids.iter().filter_map(|&id| Some((id, self.waiting(id)?)));
+        here.filter(|(_, entry)| entry.at.segment == segment).collect()
+    }
+
+    /// A message is damaged beyond use.
+    pub(crate) fn lose(&mut self, id: u64) {
+        if let Some(entry) = self.waiting(id) {
+            self.retire(&entry);
+        }
+        self.entries.remove(&id);
+        self.wide.remove(&id);
+        self.lost.insert(id);
+    }
+
+    pub(crate) fn is_lost(&self, id: u64) -> bool {
+        self.lost.contains(&id)
     }
 
     /// Remembers that `segment` holds an event about `id`.

@@ -133,6 +133,9 @@ impl Shared {
 
     fn read_record(&self, id: SpoolId) -> Result<(Entry, Vec<u8>), LoadError> {
         let index = self.index.lock();
+        if index.is_lost(id.as_u64()) {
+            return Err(LoadError::Corrupt(id));
+        }
         let entry = index.waiting(id.as_u64()).ok_or(LoadError::Unknown(id))?;
         let segment = index.segments.get(&entry.at.segment).ok_or(LoadError::Unknown(id))?;
         let file = Arc::clone(&segment.file);
@@ -202,6 +205,11 @@ impl Shared {
                 return done.unwrap_or_else(|| Err(damaged()));
             }
         }
+    }
+
+    pub(crate) fn count_corrupt(&self) {
+        self.metrics.corrupt.inc();
+        self.counts.corrupt.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Bytes of segment files, free files and large bodies.

@@ -132,12 +132,12 @@ pub(super) struct Tail {
 /// behind it: they are written again from the segments. A hole with frames behind it whose
 /// segments are gone is not from a power cut, because those frames had been synced: the file
 /// counts to its end.
-pub(super) fn tail(file: &dyn DiskFile, oldest_segment: u32) -> io::Result<Tail> {
+pub(super) fn tail(file: &dyn DiskFile, len: Option<u64>, oldest_segment: u32) -> io::Result<Tail> {
     let title = TITLE_BYTES as u64;
     let mut sound = Tail { len: title, last: Lsn::default() };
     let (mut whole, mut holed, mut end) = (sound, false, title);
     let mut rot = false;
-    frames(file, None, |frame, frame_end| {
+    frames(file, len, |frame, frame_end| {
         holed |= frame_end - frame.bytes() as u64 != end;
         end = frame_end;
         whole = Tail { len: frame_end, last: whole.last.max(frame.at) };

@@ -54,16 +54,8 @@ impl Ledger {
         voided: &HashSet<u64>,
         now: Timestamp,
     ) -> Result<(), SpoolError> {
-        let last: Option<Known> =
-            self.files.lock().iter().filter(|it| it.run == run).max_by_key(|it| it.number).cloned();
-        let (follows, after) = match &last {
-            None => (None, Lsn::default()),
-            Some(known) => {
-                let tail = tail(&*known.file, oldest)
-                    .map_err(SpoolError::io("read", files::path(known.number)))?;
-                (Some((known.number, tail.len)), tail.last)
-            }
-        };
+        let own = self.files.lock().iter().filter(|it| it.run == run).cloned().collect();
+        let (follows, after) = end_of(own, oldest)?;
         let facts = collect(segments, after, voided)?;
         if facts.is_empty() {
             return Ok(());
@@ -91,6 +83,21 @@ impl Ledger {
     fn take_number(&self) -> u32 {
         self.writer.lock().take_number()
     }
+}
+
+/// The last file of a run with how much of it counts, and the last place of the log that any of
+/// its files knows: the last one may have been begun and no more.
+fn end_of(files: Vec<Known>, oldest: u32) -> Result<(Option<(u32, u64)>, Lsn), SpoolError> {
+    let mut follows = None;
+    for known in files.iter().rev() {
+        let tail = tail(&*known.file, known.len, oldest)
+            .map_err(SpoolError::io("read", files::path(known.number)))?;
+        follows = follows.or(Some((known.number, tail.len)));
+        if tail.last != Lsn::default() {
+            return Ok((follows, tail.last));
+        }
+    }
+    Ok((follows, Lsn::default()))
 }
 
 /// Frames of all facts behind `after`. A batch that failed and was written again is there twice.

@@ -193,8 +193,7 @@ impl Job {
         match read_segment(segment, file) {
             Ok(contents) => Some(contents),
             Err(error) => {
-                self.shared.metrics.corrupt.inc();
-                self.shared.counts.corrupt.fetch_add(1, Ordering::Relaxed);
+                self.shared.count_corrupt();
                 let name = segment::path(segment);
                 error!(segment = name, %error, "A segment cannot be read; it is left alone.");
                 None
@@ -225,8 +224,7 @@ impl Job {
             if matches!(saved, Ok(false)) {
                 continue;
             }
-            shared.metrics.corrupt.inc();
-            shared.counts.corrupt.fetch_add(1, Ordering::Relaxed);
+            shared.count_corrupt();
             let id = gap.id.map(SpoolId::from_u64);
             let error = saved.err().map(|it| chain(&it));
             warn!(segment = name, offset, len, ?id, ?error, "Unreadable; copied to corrupt/.");

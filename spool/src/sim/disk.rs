@@ -358,7 +358,8 @@ struct SimFile {
 impl DiskFile for SimFile {
     fn write_at(&self, offset: u64, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut state = self.state.lock();
-        let bytes: Vec<u8> = buffers.iter().flat_map(|it| it.iter().copied()).collect();
+        let mut bytes = Vec::with_capacity(buffers.iter().map(|it| it.len()).sum());
+        buffers.iter().for_each(|it| bytes.extend_from_slice(it));
         let what = || format!("write {} at {offset} of {}", bytes.len(), self.path);
         let fault = state.begin(true, what)?;
         let offset = usize::try_from(offset).map_err(|_| eio())?;

@@ -35,7 +35,7 @@ impl Hands {
         let metrics = SpoolMetrics::new();
         let (shared, segments) = spool::open(disk, options, metrics, clock, false)?;
         let committer = Committer::new(Arc::clone(&shared));
-        let (job, recovery) = recovery::prepare(&shared, segments, Some(1 << 16));
+        let (job, recovery) = recovery::prepare(&shared, segments, Some(1 << 12));
         job.run();
         let spool = Spool::without_threads(Arc::clone(&shared));
         Ok((spool, recovery.collect(), Self { shared, committer }))
