@@ -345,16 +345,16 @@ fn a_reload_knows_what_changed_and_what_must_wait() {
     expect![[r#"
         limits.hops_max: 50 -> 30
         listener[mx].bind: "0.0.0.0:25" -> "0.0.0.0:2525" (restart)
-        site.cloud.chunking: - -> "auto"
-        site.cloud.connections_max: - -> 15
-        site.cloud.hosts: - -> ["c.example"]
-        site.cloud.ip: - -> "v4_first"
-        site.cloud.messages_per_connection_max: - -> 200
-        site.cloud.probe_every: - -> "1s"
+        site.cloud.chunking: - -> "auto" (restart)
+        site.cloud.connections_max: - -> 15 (restart)
+        site.cloud.hosts: - -> ["c.example"] (restart)
+        site.cloud.ip: - -> "v4_first" (restart)
+        site.cloud.messages_per_connection_max: - -> 200 (restart)
+        site.cloud.probe_every: - -> "1s" (restart)
         site.cloud.recipient: - -> "{address}"
-        site.cloud.recipients_per_message_max: - -> 100
-        site.cloud.tls: - -> "opportunistic"
-        site.cloud.xclient: - -> false"#]]
+        site.cloud.recipients_per_message_max: - -> 100 (restart)
+        site.cloud.tls: - -> "opportunistic" (restart)
+        site.cloud.xclient: - -> false (restart)"#]]
     .assert_eq(&lines.join("\n"));
     assert!(Config::diff(&before, &before).is_empty());
 }

@@ -37,8 +37,8 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("data_rate_min", Kind::Size { min: 1, max: 1 << 20 }, Value("500"), "Bytes a second that a body must keep up."),
     Key::new("data_block_timeout", span(3600), Value("\"180s\""), "For the next piece of a body."),
     Key::new("tls_handshake_timeout", span(600), Value("\"30s\""), "For a TLS handshake."),
-    Key::new("stress_at_percent", count(10, 100), Value("80"), "Use of connections, descriptors or memory from which the gateway counts as short of it."),
-    Key::new("memory_bytes_max", Kind::Size { min: 1 << 26, max: 1 << 44 }, Value("\"1GiB\""), "Memory for sessions and queued bodies."),
+    Key::new("stress_at_percent", count(10, 100), Value("80"), "Use of connections, descriptors or memory from which the gateway counts as short of it.").at_start(),
+    Key::new("memory_bytes_max", Kind::Size { min: 1 << 26, max: 1 << 44 }, Value("\"1GiB\""), "Memory for sessions and queued bodies.").at_start(),
 ];
 
 pub(crate) fn read(found: Found<'_, '_>, reader: &mut Reader) -> Limits {

@@ -9,7 +9,7 @@ use crate::value::Choice;
 #[rustfmt::skip]
 pub(crate) const KEYS: &[Key] = &[
     Key::new("format", Kind::OneOf(LogFormat::NAMES), Value("\"text\""), "text for people, json for machines.").at_start(),
-    Key::new("level", Kind::Level, Value("\"info\""), "How much is logged: error, warn, info, debug, trace, off; parts may differ, as in \"info,deliver=debug\"."),
+    Key::new("level", Kind::Level, Value("\"info\""), "How much is logged: error, warn, info, debug, trace, off; parts may differ, as in \"info,deliver=debug\".").at_start(),
 ];
 
 impl Choice for LogFormat {

@@ -10,7 +10,7 @@ pub(crate) const SERVER: &[Key] = &[
     Key::new("hostname", Kind::Domain, Required, "Name of the gateway in banner, EHLO, Received and the Message-ID of DSNs.").at_start(),
     Key::new("data_dir", Kind::Path, Required, "Everything durable: spool, table, ledger. A relative path starts at the folder of this file.").at_start(),
     Key::new("data_threads", Kind::Count { min: 0, max: 256 }, Value("0"), "Threads that carry mail; 0 means one per processor.").at_start(),
-    Key::new("shutdown_grace", Kind::Duration { min_s: 1, max_s: 600 }, Value("\"30s\""), "How long sessions and deliveries may finish after SIGTERM."),
+    Key::new("shutdown_grace", Kind::Duration { min_s: 1, max_s: 600 }, Value("\"30s\""), "How long sessions and deliveries may finish after SIGTERM.").at_start(),
 ];
 
 #[rustfmt::skip]

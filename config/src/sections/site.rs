@@ -11,21 +11,21 @@ use crate::value::Choice;
 
 #[rustfmt::skip]
 pub(crate) const KEYS: &[Key] = &[
-    Key::new("hosts", Kind::Hosts, Absent("`mx` says"), "Servers of the site, tried in order; port 25 unless written. Either this or `mx`."),
-    Key::new("mx", Kind::Domain, Absent("`hosts` says"), "Domain whose MX records name the servers."),
-    Key::new("tls", Kind::OneOf(TlsPolicy::NAMES), Value("\"opportunistic\""), "none; opportunistic: if offered; require: encrypted, whoever it is; verify: encrypted, and the certificate is that of the host."),
-    Key::new("client_certificate", Kind::Path, Absent("none is shown"), "Certificate chain that we show, PEM: for connectors that go by certificate."),
-    Key::new("client_key", Kind::Path, Absent("none is shown"), "Private key of `client_certificate`, PEM, not readable by everyone."),
-    Key::new("ca_file", Kind::Path, Absent("the system's roots"), "Roots for tls = \"verify\", PEM."),
-    Key::new("connections_max", Kind::Count { min: 1, max: 10_000 }, Value("15"), "Connections at a time; the gateway uses fewer while the site is slow."),
-    Key::new("recipients_per_message_max", Kind::Count { min: 1, max: 10_000 }, Value("100"), "Recipients in one transaction; more are split."),
-    Key::new("messages_per_connection_max", Kind::Count { min: 1, max: 1_000_000 }, Value("200"), "Messages after which a connection is replaced."),
+    Key::new("hosts", Kind::Hosts, Absent("`mx` says"), "Servers of the site, tried in order; port 25 unless written. Either this or `mx`.").at_start(),
+    Key::new("mx", Kind::Domain, Absent("`hosts` says"), "Domain whose MX records name the servers.").at_start(),
+    Key::new("tls", Kind::OneOf(TlsPolicy::NAMES), Value("\"opportunistic\""), "none; opportunistic: if offered; require: encrypted, whoever it is; verify: encrypted, and the certificate is that of the host.").at_start(),
+    Key::new("client_certificate", Kind::Path, Absent("none is shown"), "Certificate chain that we show, PEM: for connectors that go by certificate.").at_start(),
+    Key::new("client_key", Kind::Path, Absent("none is shown"), "Private key of `client_certificate`, PEM, not readable by everyone.").at_start(),
+    Key::new("ca_file", Kind::Path, Absent("the system's roots"), "Roots for tls = \"verify\", PEM.").at_start(),
+    Key::new("connections_max", Kind::Count { min: 1, max: 10_000 }, Value("15"), "Connections at a time; the gateway uses fewer while the site is slow.").at_start(),
+    Key::new("recipients_per_message_max", Kind::Count { min: 1, max: 10_000 }, Value("100"), "Recipients in one transaction; more are split.").at_start(),
+    Key::new("messages_per_connection_max", Kind::Count { min: 1, max: 1_000_000 }, Value("200"), "Messages after which a connection is replaced.").at_start(),
     Key::new("recipient", Kind::Template, Value("\"{address}\""), "Envelope recipient at this site: \"{address}\", or \"{local}@DOMAIN\". An entry's `cloud_address` goes before it."),
-    Key::new("ip", Kind::OneOf(IpPreference::NAMES), Value("\"v4_first\""), "Which addresses of the servers are used."),
-    Key::new("chunking", Kind::OneOf(Chunking::NAMES), Value("\"auto\""), "auto: BDAT where it is offered."),
-    Key::new("message_bytes_max", Kind::Size { min: 1 << 16, max: 1 << 40 }, Absent("what the site's SIZE says"), "Larger messages are refused at RCPT."),
-    Key::new("probe_every", Kind::Duration { min_s: 1, max_s: 3600 }, Value("\"1s\""), "How often a site that is down is asked whether it is back."),
-    Key::new("xclient", Kind::Bool, Value("false"), "Tell the site by XCLIENT who our client was, if it offers that."),
+    Key::new("ip", Kind::OneOf(IpPreference::NAMES), Value("\"v4_first\""), "Which addresses of the servers are used.").at_start(),
+    Key::new("chunking", Kind::OneOf(Chunking::NAMES), Value("\"auto\""), "auto: BDAT where it is offered.").at_start(),
+    Key::new("message_bytes_max", Kind::Size { min: 1 << 16, max: 1 << 40 }, Absent("what the site's SIZE says"), "Larger messages are refused at RCPT.").at_start(),
+    Key::new("probe_every", Kind::Duration { min_s: 1, max_s: 3600 }, Value("\"1s\""), "How often a site that is down is asked whether it is back.").at_start(),
+    Key::new("xclient", Kind::Bool, Value("false"), "Tell the site by XCLIENT who our client was, if it offers that.").at_start(),
 ];
 
 impl Choice for TlsPolicy {
