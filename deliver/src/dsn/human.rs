@@ -46,8 +46,8 @@ pub(super) fn text(request: &DsnRequest<'_>) -> String {
     }
     let _ = write!(
         text,
-        "\nYour message reached us on {}. Please do not reply to this message; nobody reads the\n\
-         answers. If you need help, show it to your mail administrator.\n",
+        "\nYour message reached us on {}.\nPlease do not reply to this message, \
+         nobody reads the answers.\nIf you need help, show it to your mail administrator.\n",
         request.accepted_at.rfc5322()
     );
     text.replace('\n', "\r\n")
