@@ -1,38 +1,59 @@
 //! `cargo xtask fuzz`: one target of `fuzz/` under libFuzzer with its committed corpus.
 //!
-//! The stable compiler instruments for coverage; only the address sanitizer is
-//! behind its unstable switch, which `RUSTC_BOOTSTRAP` opens for this build alone.
+//! The stable compiler instruments for coverage. `--sanitize` adds the address sanitizer, which is
+//! behind an unstable switch that `RUSTC_BOOTSTRAP` opens for this build alone; it is several
+//! times slower, and our own code has no `unsafe` for it to find anything in.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 
 use crate::process::{self, cargo, command, root};
 
-/// What `cargo fuzz` would pass: edge coverage with comparisons traced, the
-/// address sanitizer, and overflow checks but not the dependencies' own
-/// debug assertions.
+/// What `cargo fuzz` would pass: edge coverage with comparisons traced, and
+/// overflow checks but not the dependencies' own debug assertions.
 const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
     -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares \
-    -Cdebug-assertions=no -Coverflow-checks=yes -Zsanitizer=address";
+    -Cdebug-assertions=no -Coverflow-checks=yes";
 
 /// The host is named so that build scripts are not instrumented.
 const HOST: &str = "x86_64-unknown-linux-gnu";
 
+/// `TARGET [--runs N] [--sanitize]`
+struct Options<'a> {
+    target: &'a str,
+    runs: &'a str,
+    sanitize: bool,
+}
+
+fn options(args: &[String]) -> Result<Options<'_>> {
+    let usage = || anyhow::anyhow!("want TARGET [--runs N] [--sanitize]");
+    let (target, mut rest) = args.split_first().ok_or_else(usage)?;
+    let mut options = Options { target, runs: "1000000", sanitize: false };
+    while let Some((flag, after)) = rest.split_first() {
+        match (flag.as_str(), after) {
+            ("--sanitize", _) => (options.sanitize, rest) = (true, after),
+            ("--runs", [runs, after @ ..]) => (options.runs, rest) = (runs, after),
+            _ => return Err(usage()),
+        }
+    }
+    Ok(options)
+}
+
 pub(crate) fn run(args: &[String]) -> Result<()> {
-    let (target, runs) = match args {
-        [target] => (target, "1000000"),
-        [target, flag, runs] if flag == "--runs" => (target, runs.as_str()),
-        _ => bail!("want TARGET [--runs N], with one of: {}", targets()?.join(" ")),
-    };
-    ensure!(targets()?.contains(target), "no target {target}; there are: {}", targets()?.join(" "));
+    let Options { target, runs, sanitize } = options(args)?;
+    let names = targets()?;
+    ensure!(names.iter().any(|name| name == target), "there are: {}", names.join(" "));
     let fuzz = root().join("fuzz");
-    process::run(
-        cargo(&["build", "--release", "--target", HOST, "--bin", target])
-            .current_dir(&fuzz)
-            .env("CARGO_TARGET_DIR", fuzz.join("target"))
-            .env("RUSTC_BOOTSTRAP", "1")
-            .env("RUSTFLAGS", FLAGS),
-    )?;
+    let arguments =
+        ["build", "--release", "--features", "libfuzzer", "--target", HOST, "--bin", target];
+    let mut build = cargo(&arguments);
+    build.current_dir(&fuzz).env("CARGO_TARGET_DIR", fuzz.join("target"));
+    if sanitize {
+        build.env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", format!("{FLAGS} -Zsanitizer=address"));
+    } else {
+        build.env("RUSTFLAGS", FLAGS);
+    }
+    process::run(&mut build)?;
     let program = fuzz.join("target").join(HOST).join("release").join(target);
     let found = fuzz.join("artifacts").join(target);
     // New inputs go to a scratch folder; the committed corpus is only read.
