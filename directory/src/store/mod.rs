@@ -111,3 +111,21 @@ impl Store {
         &self.connection
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No test with a killed process can see these two: the system keeps what a process wrote.
+    #[test]
+    fn a_commit_is_synced() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("table.db")).unwrap();
+        let pragma = |name: &str| -> String {
+            let read = |row: &rusqlite::Row<'_>| row.get_ref(0).map(|it| format!("{it:?}"));
+            store.connection().pragma_query_value(None, name, read).unwrap()
+        };
+        assert!(pragma("journal_mode").contains("wal") || pragma("journal_mode").contains("119"));
+        assert_eq!(pragma("synchronous"), "Integer(2)");
+    }
+}

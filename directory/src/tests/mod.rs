@@ -4,6 +4,7 @@ mod crash;
 mod edits;
 mod files;
 mod history;
+mod readers;
 
 use mail::{Address, AddressKey, SiteName, Template, Timestamp, Unlisted};
 use prometheus::Registry;
