@@ -267,6 +267,11 @@ impl Session {
         }
     }
 
+    /// The EHLO or HELO argument, and which of them it was.
+    pub fn greeting(&self) -> (&str, Protocol) {
+        self.hello().map_or(("", Protocol::Smtp), |it| (&it.name, it.protocol))
+    }
+
     /// The subject of the client's certificate, if one was given and checked.
     pub fn certificate(&self) -> Option<&str> {
         self.tls.as_ref()?.certificate.as_deref()

@@ -1,0 +1,99 @@
+//! What the gateway counts. Owned here, registered by whoever builds the process.
+
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+/// Metrics of the receiving side; all names begin with `causeway_smtp_`.
+#[derive(Clone)]
+pub struct GatewayMetrics {
+    /// Sessions that ended, by `listener` and `result`: quit, gone, timeout, refused, shutdown, error.
+    pub sessions: IntCounterVec,
+    /// Sessions open now, on all listeners.
+    pub sessions_open: IntGauge,
+    /// Connections open now, by `listener`.
+    pub connections: IntGaugeVec,
+    /// Connections that were turned away, by `listener` and `limit`: all, ip, net, descriptors.
+    pub turned_away: IntCounterVec,
+    /// Messages at their end, by `listener` and `verdict`: accepted, loop, full, failed.
+    pub messages: IntCounterVec,
+    /// Octets of accepted bodies, by `listener`.
+    pub message_bytes: IntCounterVec,
+    /// Recipients asked for, by `listener` and `verdict`: accepted, refused.
+    pub recipients: IntCounterVec,
+    /// TLS handshakes, by `listener` and `result`: ok, failed.
+    pub handshakes: IntCounterVec,
+    /// 1 while time-outs are short because limits are near.
+    pub stress: IntGauge,
+    /// Octets of bodies in memory that are on their way in.
+    pub body_bytes: IntGauge,
+    /// Certificates that were read again, by `listener` and `result`: ok, failed.
+    pub certificate_reloads: IntCounterVec,
+}
+
+impl GatewayMetrics {
+    /// # Errors
+    /// When a metric of the same name is registered already.
+    pub fn new(registry: &Registry) -> prometheus::Result<Self> {
+        let counter = |name: &str, help: &str, labels: &[&str]| {
+            let metric =
+                IntCounterVec::new(Opts::new(format!("causeway_smtp_{name}"), help), labels)?;
+            registry.register(Box::new(metric.clone()))?;
+            Ok::<_, prometheus::Error>(metric)
+        };
+        let gauge = |name: &str, help: &str| {
+            let metric = IntGauge::new(format!("causeway_smtp_{name}"), help)?;
+            registry.register(Box::new(metric.clone()))?;
+            Ok::<_, prometheus::Error>(metric)
+        };
+        let connections = IntGaugeVec::new(
+            Opts::new("causeway_smtp_connections", "Connections open now"),
+            &["listener"],
+        )?;
+        registry.register(Box::new(connections.clone()))?;
+        let by = |name: &'static str| ["listener", name];
+        Ok(Self {
+            sessions: counter("sessions_total", "Sessions that ended", &by("result"))?,
+            sessions_open: gauge("sessions_open", "Sessions open now")?,
+            connections,
+            turned_away: counter("turned_away_total", "Connections turned away", &by("limit"))?,
+            messages: counter("messages_total", "Messages at their end", &by("verdict"))?,
+            message_bytes: counter("message_bytes_total", "Octets accepted", &["listener"])?,
+            recipients: counter("recipients_total", "Recipients asked for", &by("verdict"))?,
+            handshakes: counter("tls_handshakes_total", "TLS handshakes", &by("result"))?,
+            stress: gauge("stress", "1 while time-outs are short because limits are near")?,
+            body_bytes: gauge("body_bytes", "Octets of bodies in memory on their way in")?,
+            certificate_reloads: counter(
+                "certificate_reloads_total",
+                "Certificates read again",
+                &by("result"),
+            )?,
+        })
+    }
+
+    /// The counters of the hot path for one listener, found once.
+    pub(crate) fn of(&self, listener: &str) -> ListenerMetrics {
+        let label =
+            |metric: &IntCounterVec, value: &str| metric.with_label_values(&[listener, value]);
+        ListenerMetrics {
+            connections: self.connections.with_label_values(&[listener]),
+            accepted: label(&self.messages, "accepted"),
+            looped: label(&self.messages, "loop"),
+            full: label(&self.messages, "full"),
+            failed: label(&self.messages, "failed"),
+            bytes: self.message_bytes.with_label_values(&[listener]),
+            recipients_accepted: label(&self.recipients, "accepted"),
+            recipients_refused: label(&self.recipients, "refused"),
+        }
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct ListenerMetrics {
+    pub(crate) connections: IntGauge,
+    pub(crate) accepted: IntCounter,
+    pub(crate) looped: IntCounter,
+    pub(crate) full: IntCounter,
+    pub(crate) failed: IntCounter,
+    pub(crate) bytes: IntCounter,
+    pub(crate) recipients_accepted: IntCounter,
+    pub(crate) recipients_refused: IntCounter,
+}

@@ -1,0 +1,214 @@
+//! A body on its way into the spool, and the 250 that follows.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mail::{Reply, SpoolId};
+use smtp::server::{Received, Session, Transaction};
+use spool::{Accepted, Incoming, Receipt, SpoolError};
+use tokio::time::Instant;
+
+use crate::settings::Times;
+use crate::shared::{ListenerState, Shared, now};
+
+const FULL: Reply = Reply::new(452, (4, 3, 1), "Insufficient system storage, try again later");
+const BUSY: Reply = Reply::new(452, (4, 3, 1), "Insufficient memory, try again later");
+const FAILED: Reply = Reply::new(451, (4, 3, 0), "Cannot store the message now, try again later");
+const LOOP: Reply = Reply::new(554, (5, 4, 6), "The message has passed here too often: a loop");
+/// The body was given up before its end; see [`Session::spoil`].
+pub(crate) const LOST: Reply = FAILED;
+
+/// Whether a message of `size` octets may begin; 0 when its size is not known.
+pub(crate) fn admit(shared: &Shared, listener: &ListenerState, size: u64) -> Result<(), Reply> {
+    let full = shared.spool.admit(size).map_err(|_| FULL);
+    let busy = if shared.stress.body_bytes() > shared.body_bytes_max { Err(BUSY) } else { Ok(()) };
+    full.and(busy).inspect_err(|_| listener.metrics.full.inc())
+}
+
+/// What has come of a message, behind our trace fields.
+pub(crate) struct Body {
+    listener: Arc<ListenerState>,
+    incoming: Incoming,
+    held: Held,
+    started_at: Instant,
+    progress_at: Instant,
+    /// Octets that the client has sent.
+    came: u64,
+}
+
+impl Body {
+    /// Begins a message with its one `Received` field and our mark.
+    pub(crate) fn open(
+        shared: &Arc<Shared>,
+        listener: &Arc<ListenerState>,
+        session: &Session,
+        hostname: &str,
+    ) -> Self {
+        let mut incoming = shared.spool.receive();
+        let id = incoming.id();
+        let out = incoming.body_mut();
+        trace(session, hostname, id, out);
+        shared.loop_mark.write_to(id, out);
+        let now = Instant::now();
+        Self {
+            listener: Arc::clone(listener),
+            incoming,
+            held: Held { shared: Arc::clone(shared), octets: 0 },
+            started_at: now,
+            progress_at: now,
+            came: 0,
+        }
+    }
+
+    pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
+        self.incoming.body_mut()
+    }
+
+    /// Takes note of `came` octets from the client.
+    pub(crate) fn grown(&mut self, came: usize) {
+        self.came += came as u64;
+        self.progress_at = Instant::now();
+        self.held.set(self.incoming.body_mut().len() as u64);
+    }
+
+    /// When the next octets must be there: soon after the last ones, and in time for the rate.
+    pub(crate) fn deadline(&self, times: &Times, patience: Duration) -> Instant {
+        let for_all = Duration::from_secs(self.came / times.data_rate_min);
+        let by_rate = self.started_at + times.data_block + for_all;
+        by_rate.min(self.progress_at + patience)
+    }
+
+    pub(crate) fn wants_drain(&self) -> bool {
+        self.incoming.wants_drain()
+    }
+
+    /// Moves what has come of a large body to the disk.
+    pub(crate) async fn drain(&mut self) -> Result<(), Reply> {
+        let drained = self.incoming.drain().await;
+        self.grown(0);
+        drained.map_err(|error| failed(&error, &self.listener))
+    }
+
+    /// Makes the message durable and hands it on; gives the reply to the client. Whether the
+    /// client is still there makes no difference.
+    pub(crate) async fn commit(
+        self: Box<Self>,
+        transaction: Transaction,
+        session: &Session,
+    ) -> Reply {
+        let Self { listener, incoming, held, .. } = *self;
+        let peer = session.peer().address;
+        if held.shared.loop_mark.is_loop(&transaction.head.loop_tokens) {
+            listener.metrics.looped.inc();
+            tracing::warn!(%peer, "Refused a message that has passed here too often.");
+            return LOOP;
+        }
+        let Transaction { envelope, head, octets, .. } = transaction;
+        let origin = session.origin(&listener.name);
+        let Accepted { receipt, message } = match incoming.commit(envelope, origin).await {
+            Ok(accepted) => accepted,
+            Err(error) => return failed(&error, &listener),
+        };
+        listener.metrics.accepted.inc();
+        listener.metrics.bytes.inc_by(octets);
+        tracing::info!(
+            id = %receipt.id(),
+            listener = &*listener.name,
+            %peer,
+            from = %message.envelope.reverse_path,
+            recipients = message.envelope.recipients.len(),
+            size = octets,
+            message_id = head.message_id.as_deref().unwrap_or("-"),
+            "Accepted."
+        );
+        held.shared.handoff.submit(message);
+        accepted_reply(&receipt)
+    }
+}
+
+/// Octets of a body that count as being in memory, until this is dropped.
+struct Held {
+    shared: Arc<Shared>,
+    octets: u64,
+}
+
+impl Held {
+    fn set(&mut self, octets: u64) {
+        self.shared.stress.hold(octets);
+        self.shared.stress.let_go(std::mem::replace(&mut self.octets, octets));
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.shared.stress.let_go(self.octets);
+    }
+}
+
+fn failed(error: &SpoolError, listener: &ListenerState) -> Reply {
+    if let SpoolError::Full(_) = error {
+        listener.metrics.full.inc();
+        return FULL;
+    }
+    listener.metrics.failed.inc();
+    tracing::error!(error = %chain(error), "Cannot store a message.");
+    FAILED
+}
+
+/// The only place that says 250 to a message.
+fn accepted_reply(receipt: &Receipt) -> Reply {
+    Reply::with_text(250, (2, 0, 0), format!("Queued as {}", receipt.id()))
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        next = source.source();
+    }
+    text
+}
+
+fn trace(session: &Session, hostname: &str, id: SpoolId, out: &mut Vec<u8>) {
+    let Some(transaction) = session.transaction() else { return };
+    let envelope = &transaction.envelope;
+    let only_recipient = match envelope.recipients.as_slice() {
+        [only] => Some(&only.address),
+        _ => None,
+    };
+    let peer = session.peer();
+    let (helo, protocol) = session.greeting();
+    with_date(|date| {
+        Received {
+            helo,
+            peer: peer.address,
+            peer_name: peer.name.as_deref(),
+            by: hostname,
+            id,
+            protocol,
+            tls: session.tls(),
+            smtputf8: envelope.smtputf8,
+            only_recipient,
+            date,
+        }
+        .write_to(out);
+    });
+}
+
+/// Formats the date once a second, not once a message.
+fn with_date(then: impl FnOnce(&str)) {
+    thread_local! {
+        static DATE: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
+    }
+    let now = now();
+    DATE.with_borrow_mut(|(second, text)| {
+        if *second != now.as_secs() || text.is_empty() {
+            *second = now.as_secs();
+            *text = now.rfc5322();
+        }
+        then(text);
+    });
+}

@@ -1,0 +1,276 @@
+//! What the shell around the session adds: sockets, time, TLS, the spool.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::io::Write;
+use std::sync::Arc;
+
+use gateway::Shutdown;
+use mail::Protocol;
+use support::{Client, octets, start, start_in};
+
+const BODY: &str = "Subject: hi\r\n\r\nbody\r\n";
+
+#[test]
+fn an_accepted_message_is_handed_on_with_one_received_field() {
+    let world = start("", "");
+    let mut client = world.greeted();
+    let reply = client.deliver(BODY, "250 2.0.0 Queued as ");
+    let message = world.message();
+    assert!(reply.trim_end().ends_with(&message.id.to_string()));
+    let text = String::from_utf8(octets(&message)).unwrap();
+    assert!(text.starts_with("Received: from client.example ([127.0.0.1])\r\n\tby gw.example "));
+    assert!(
+        text.contains(&format!(" with ESMTP id {}\r\n\tfor <anna@known.example>;", message.id))
+    );
+    assert!(text.ends_with(BODY));
+    assert_eq!(text.matches("Received:").count(), 1);
+    assert_eq!(text.matches("X-Causeway-Loop:").count(), 1);
+    assert_eq!(message.origin.protocol, Protocol::Esmtp);
+    assert_eq!(&*message.origin.helo, "client.example");
+    client.ask("QUIT", "221");
+    client.expect_closed();
+    assert_eq!(world.finish(), Shutdown::Clean);
+}
+
+#[test]
+fn replies_to_a_group_leave_in_one_write_and_groups_may_overlap() {
+    let world = start("", "");
+    let mut client = world.greeted();
+    let one = format!(
+        "MAIL FROM:<a@b.example>\r\nRCPT TO:<nobody@known.example>\r\nRCPT TO:<anna@known.example>\r\n\
+         BDAT {} LAST\r\n{BODY}",
+        BODY.len()
+    );
+    client.send(one.repeat(3));
+    for _ in 0..3 {
+        for want in ["250 2.1.0", "550 5.1.1", "250 2.1.5", "250 2.0.0 Queued as "] {
+            client.expect(want);
+        }
+    }
+    let ids: Vec<_> = (0..3).map(|_| world.message().id).collect();
+    assert!(ids.is_sorted());
+    world.finish();
+}
+
+#[test]
+fn a_message_whose_client_left_after_the_dot_is_accepted_all_the_same() {
+    let world = start("", "");
+    let mut client = world.greeted();
+    client.ask("MAIL FROM:<>", "250");
+    client.ask("RCPT TO:<anna@known.example>", "250");
+    client.ask("DATA", "354");
+    client.send(format!("{BODY}.\r\n"));
+    drop(client);
+    assert!(octets(&world.message()).ends_with(BODY.as_bytes()));
+    world.finish();
+}
+
+#[test]
+fn a_large_body_goes_to_the_disk_as_it_comes() {
+    let world = start("", "");
+    let mut client = world.greeted();
+    let body = format!("Subject: big\r\n\r\n{}", format!("{}\r\n", "x".repeat(76)).repeat(40_000));
+    client.deliver(&body, "250 2.0.0 Queued as ");
+    let message = world.message();
+    assert!(matches!(message.body, spool::Body::Stored(_)));
+    assert!(octets(&message).ends_with(body.as_bytes()));
+    client.ask("MAIL FROM:<>", "250");
+    client.ask("RCPT TO:<anna@known.example>", "250");
+    client.send(format!("BDAT {}\r\n{body}BDAT {} LAST\r\n{body}", body.len(), body.len()));
+    client.expect("250 2.0.0 Chunk received");
+    client.expect("250 2.0.0 Queued as ");
+    let message = world.message();
+    assert!(octets(&message).ends_with(format!("{body}{body}").as_bytes()));
+    world.finish();
+}
+
+#[test]
+fn at_the_end_idle_sessions_hear_so_and_transactions_finish() {
+    let world = start("", "");
+    let mut idle = world.greeted();
+    let mut busy = world.greeted();
+    busy.ask("MAIL FROM:<>", "250");
+    busy.ask("RCPT TO:<anna@known.example>", "250");
+    world.begin_stop();
+    idle.expect("421 4.3.2 Shutting down");
+    idle.expect_closed();
+    busy.ask("DATA", "354");
+    busy.send(format!("{BODY}.\r\n"));
+    busy.expect("250 2.0.0 Queued as ");
+    busy.expect("421 4.3.2 Shutting down");
+    busy.expect_closed();
+    world.message();
+    assert_eq!(world.finish(), Shutdown::Clean);
+}
+
+#[test]
+fn a_trusted_balancer_says_who_the_client_is_and_nobody_else_does() {
+    let world = start("proxy_protocol_from = [\"127.0.0.0/8\"]", "");
+    let mut client = world.connect();
+    client.send("PROXY TCP4 192.0.2.7 198.51.100.1 4711 25\r\n");
+    client.expect("220");
+    client.ask("EHLO client.example", "250");
+    client.deliver(BODY, "250");
+    let message = world.message();
+    assert_eq!(message.origin.peer, "192.0.2.7".parse().ok());
+    assert!(octets(&message).starts_with(b"Received: from client.example ([192.0.2.7])"));
+
+    let mut early = world.connect();
+    early.send("PROXY TCP4 192.0.2.7 198.51.100.1 4711 25\r\nEHLO early.example\r\n");
+    early.expect("220");
+    early.expect("554 5.5.0");
+    early.expect_closed();
+    let mut without = world.connect();
+    without.send("EHLO client.example\r\n");
+    without.expect_closed();
+    world.finish();
+
+    let world = start("", "");
+    let mut liar = world.connect();
+    liar.expect("220");
+    liar.ask("PROXY TCP4 192.0.2.7 198.51.100.1 4711 25", "500");
+    world.finish();
+}
+
+#[test]
+fn one_address_gets_only_so_many_connections() {
+    let world = start("", "[limits]\nconnections_per_ip_max = 2\n");
+    let (one, mut two) = (world.greeted(), world.greeted());
+    let mut three = world.connect();
+    three.expect("421 4.3.2 Too many connections");
+    three.expect_closed();
+    drop(one);
+    two.ask("QUIT", "221");
+    two.expect_closed();
+    // The places are free once the sessions have ended.
+    let deadline = std::time::Instant::now() + support::PATIENCE;
+    while world.serving.connections() > 0 && std::time::Instant::now() < deadline {
+        std::thread::yield_now();
+    }
+    world.greeted().ask("NOOP", "250");
+    world.finish();
+}
+
+#[test]
+fn only_admitted_networks_may_use_a_listener_for_the_sites() {
+    let world = start("role = \"relay\"\nrelay_from = [\"127.0.0.1/32\"]", "");
+    let mut client = world.greeted();
+    client.ask("MAIL FROM:<anna@known.example>", "250");
+    client.ask("RCPT TO:<eve@elsewhere.example>", "250");
+    drop(client);
+    world.finish();
+    let world = start("role = \"relay\"\nrelay_from = [\"192.0.2.0/24\"]", "");
+    let mut client = world.greeted();
+    client.ask("MAIL FROM:<anna@known.example>", "550 5.7.1 Neither your network");
+    client.ask("RCPT TO:<anna@known.example>", "503 5.5.1");
+    world.finish();
+}
+
+#[test]
+fn who_says_nothing_is_told_so_and_closed() {
+    let world = start("", "[limits]\ngreeting_timeout = \"1s\"\n");
+    let mut client = world.connect();
+    client.expect("220");
+    client.expect("421 4.4.2 Timed out");
+    client.expect_closed();
+    world.finish();
+}
+
+#[test]
+fn a_message_that_went_round_five_times_is_refused() {
+    let world = start("", "");
+    let mut client = world.greeted();
+    let mut body = BODY.to_owned();
+    for _ in 0..5 {
+        client.deliver(&body, "250");
+        body = String::from_utf8(octets(&world.message())).unwrap();
+    }
+    client.deliver(&body, "554 5.4.6");
+    let forged = body.replace("X-Causeway-Loop: ", "X-Causeway-Loop: 0");
+    client.deliver(&forged, "250");
+    world.finish();
+}
+
+mod tls {
+    use super::*;
+    use rustls::pki_types::ServerName;
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+    use std::fs;
+
+    /// Writes a pair for gw.example and gives the client that believes it.
+    fn pair(dir: &std::path::Path) -> Arc<ClientConfig> {
+        let made = rcgen::generate_simple_self_signed(["gw.example".to_owned()]).unwrap();
+        fs::write(dir.join("cert.pem"), made.cert.pem()).unwrap();
+        fs::write(dir.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(made.cert.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap();
+        Arc::new(config.with_root_certificates(roots).with_no_client_auth())
+    }
+
+    fn listener(dir: &std::path::Path) -> String {
+        let at = |name| dir.join(name).display().to_string();
+        format!("tls_certificate = {:?}\ntls_key = {:?}", at("cert.pem"), at("key.pem"))
+    }
+
+    #[test]
+    fn a_message_over_starttls_says_so_and_a_new_certificate_needs_no_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = pair(dir.path());
+        let world = start(&listener(dir.path()), "");
+        for round in 0..2 {
+            let mut plain = world.greeted();
+            plain.ask("STARTTLS", "220 2.0.0");
+            let name = ServerName::try_from("gw.example").unwrap();
+            let tls = ClientConnection::new(Arc::clone(&config), name).unwrap();
+            let mut client = Client::over(StreamOwned::new(tls, plain.into_stream()));
+            client.ask("MAIL FROM:<>", "503 5.5.1 Send EHLO first");
+            assert!(!client.ask("EHLO again.example", "250").contains("STARTTLS"));
+            client.deliver(BODY, "250");
+            let message = world.message();
+            let text = String::from_utf8(octets(&message)).unwrap();
+            assert!(text.contains(" with ESMTPS (TLSv1.3 TLS_"), "{text}");
+            assert_eq!(&*message.origin.tls.as_ref().unwrap().version, "TLSv1.3");
+            if round == 0 {
+                config = pair(dir.path());
+                // Seen at the next look; a reload looks at once.
+                let config = world.config(&listener(dir.path()));
+                assert!(world.serving.reload(&config).is_empty());
+            }
+        }
+        world.finish();
+    }
+
+    #[test]
+    fn what_is_no_handshake_ends_the_session_without_a_message() {
+        let dir = tempfile::tempdir().unwrap();
+        pair(dir.path());
+        let world = start(&listener(dir.path()), "");
+        let mut client = world.greeted();
+        client.ask("STARTTLS", "220");
+        let mut stream = client.into_stream();
+        stream.write_all(b"MAIL FROM:<evil@x.example>\r\n").unwrap();
+        // An alert may come; a reply to the command may not.
+        let mut rest = Vec::new();
+        let _ = std::io::Read::read_to_end(&mut stream, &mut rest);
+        assert!(!rest.starts_with(b"2") && !rest.starts_with(b"5"), "{rest:?}");
+        world.finish();
+    }
+}
+
+#[test]
+fn what_was_accepted_is_there_after_a_restart() {
+    let world = start("", "");
+    let mut client = world.greeted();
+    client.deliver(BODY, "250 2.0.0 Queued as ");
+    let message = world.message();
+    let dir = world.finish_and_keep();
+    let world = start_in(dir, "", "");
+    assert_eq!(world.recovered(), [message.id]);
+    world.finish();
+}
