@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::outgoing::{Outgoing, Wrote};
 use super::plan::Plan;
 use super::wire::lost;
-use super::{AttemptError, Connection, Transaction, TransactionResult};
+use super::{AttemptError, Connection, Timeouts, Transaction, TransactionResult};
 
 /// A connection that was idle for longer may have been closed meanwhile; looked at before use.
 const IDLE: Duration = Duration::from_secs(1);
@@ -83,7 +83,7 @@ impl Connection {
         n_replies: &mut usize,
     ) -> Result<(), AttemptError> {
         let mut out = Outgoing::default();
-        let mut clock = Clock::default();
+        let mut clock = Clock::new(bodies.iter().map(Body::len).sum());
         loop {
             while let Some(chunk) = pipeline.next_chunk() {
                 out.push(chunk, bodies);
@@ -91,7 +91,8 @@ impl Connection {
             if pipeline.is_done() {
                 return Ok(());
             }
-            let (stage, deadline) = clock.deadline(self, pipeline, &out, bodies);
+            let stage = pipeline.awaited().unwrap_or(Stage::Body);
+            let deadline = clock.deadline(&self.timeouts, stage, !out.is_empty());
             let step = poll_fn(|cx| self.poll_step(cx, pipeline, &mut out));
             match timeout_at(deadline, step).await {
                 Ok(Ok(Step::Replies(n))) => {
@@ -150,46 +151,37 @@ struct Clock {
     since: Instant,
     /// When there began to be something to write.
     writing_since: Option<Instant>,
-}
-
-impl Default for Clock {
-    fn default() -> Self {
-        Self { since: Instant::now(), writing_since: None }
-    }
+    /// How long all of the batch may take to be written.
+    whole: Duration,
 }
 
 impl Clock {
+    fn new(n_octets: u64) -> Self {
+        let whole = Duration::from_secs(n_octets / RATE_MIN);
+        Self { since: Instant::now(), writing_since: None, whole }
+    }
+
     fn progress(&mut self) {
         self.since = Instant::now();
     }
 
-    /// What is waited for, and until when. Octets of a reply that do not complete it are no
-    /// progress.
-    fn deadline(
-        &mut self,
-        connection: &Connection,
-        pipeline: &Pipeline,
-        out: &Outgoing,
-        bodies: &[Body],
-    ) -> (Stage, Instant) {
-        let timeouts = &connection.timeouts;
-        let stage = pipeline.awaited().unwrap_or(Stage::Body);
-        if out.is_empty() {
-            self.writing_since = None;
-            let limit = match stage {
-                Stage::Rcpt => timeouts.rcpt,
-                Stage::Data => timeouts.data,
-                Stage::Body => timeouts.data_done,
-                Stage::Connect | Stage::Greeting | Stage::Hello | Stage::StartTls | Stage::Mail => {
-                    timeouts.mail
-                }
-            };
-            return (stage, self.since + limit);
+    /// Until when `stage` may take. Octets of a reply that do not complete it are no progress.
+    fn deadline(&mut self, timeouts: &Timeouts, stage: Stage, is_writing: bool) -> Instant {
+        if is_writing {
+            let began = *self.writing_since.get_or_insert(self.since);
+            let last = began + timeouts.data_block + self.whole;
+            return last.min(self.since + timeouts.data_block);
         }
-        let began = *self.writing_since.get_or_insert(self.since);
-        let n_octets: u64 = bodies.iter().map(Body::len).sum();
-        let whole = timeouts.data_block + Duration::from_secs(n_octets / RATE_MIN);
-        (stage, (self.since + timeouts.data_block).min(began + whole))
+        self.writing_since = None;
+        let limit = match stage {
+            Stage::Rcpt => timeouts.rcpt,
+            Stage::Data => timeouts.data,
+            Stage::Body => timeouts.data_done,
+            Stage::Connect | Stage::Greeting | Stage::Hello | Stage::StartTls | Stage::Mail => {
+                timeouts.mail
+            }
+        };
+        self.since + limit
     }
 }
 
@@ -203,5 +195,42 @@ fn error_of(end: &End, pipeline: &Pipeline, is_first: bool) -> AttemptError {
         }
         End::Violation(violation) => violation.clone().into(),
         End::Closing(_) | End::AnsweredEarly => AttemptError::NotReached,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn one_octet_a_minute_is_not_enough() {
+        let second = Duration::from_secs(1);
+        let timeouts = Timeouts {
+            connect: second,
+            tls: second,
+            greeting: second,
+            ehlo: second,
+            mail: 2 * second,
+            rcpt: 3 * second,
+            data: 4 * second,
+            data_block: 180 * second,
+            data_done: 600 * second,
+            quit: second,
+        };
+        let began = Instant::now();
+        let mut clock = Clock::new(1_000_000);
+        for (stage, limit) in
+            [(Stage::Mail, 2), (Stage::Rcpt, 3), (Stage::Data, 4), (Stage::Body, 600)]
+        {
+            assert_eq!(clock.deadline(&timeouts, stage, false), began + limit * second);
+        }
+        for minutes in 0..30 {
+            let now = began + minutes * 60 * second;
+            tokio::time::advance(now - Instant::now()).await;
+            clock.progress();
+            let deadline = clock.deadline(&timeouts, Stage::Body, true);
+            // 180 s and a megabyte at 1,000 octets a second.
+            assert_eq!(deadline, (now + 180 * second).min(began + 1180 * second));
+        }
     }
 }

@@ -96,8 +96,8 @@ pub fn fate(result: &RecipientResult, context: &FateContext) -> Verdict {
         RecipientResult::Delivered(_) => general(Fate::Delivered, HopEffect::Healthy),
         RecipientResult::Refused { reply, stage } => of_reply(reply, *stage, context),
         RecipientResult::Failed(error) => of_error(error, context),
-        RecipientResult::Unknown(_) => {
-            general(Fate::Retry { class: RetryClass::MaybeDuplicate }, HopEffect::Failing)
+        RecipientResult::Unknown(error) => {
+            general(Fate::Retry { class: RetryClass::MaybeDuplicate }, effect_of(error))
         }
     }
 }
@@ -150,8 +150,11 @@ fn of_error(error: &AttemptError, context: &FateContext) -> Verdict {
         }
     }
     let class = if error.is_free_retry() { RetryClass::Free } else { RetryClass::Connection };
-    let hop = if error.is_host_fault() { HopEffect::Failing } else { HopEffect::None };
-    general(Fate::Retry { class }, hop)
+    general(Fate::Retry { class }, effect_of(error))
+}
+
+fn effect_of(error: &AttemptError) -> HopEffect {
+    if error.is_host_fault() { HopEffect::Failing } else { HopEffect::None }
 }
 
 /// RFC 7504: the host exists only to say so.

@@ -10,17 +10,35 @@ const WITH_TLS: &str = "250-mx\r\n250 STARTTLS\r\n";
 
 /// A server's side of TLS for `localhost`; its certificate is written to `directory`.
 fn acceptor(directory: &Path) -> tokio_rustls::TlsAcceptor {
+    acceptor_for(directory, None)
+}
+
+/// `client`: the only certificate that a client may come with.
+fn acceptor_for(
+    directory: &Path,
+    client: Option<CertificateDer<'static>>,
+) -> tokio_rustls::TlsAcceptor {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     std::fs::write(directory.join("ca.pem"), made.cert.pem()).unwrap();
     let key = PrivateKeyDer::from_pem_slice(made.signing_key.serialize_pem().as_bytes()).unwrap();
     let certificates = vec![CertificateDer::from(made.cert.der().to_vec())];
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
+    let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(certificates, key)
         .unwrap();
+    let builder = match client {
+        None => builder.with_no_client_auth(),
+        Some(client) => {
+            let mut roots = rustls::RootCertStore::empty();
+            roots.add(client).unwrap();
+            let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(
+                Arc::new(roots),
+                provider,
+            );
+            builder.with_client_cert_verifier(verifier.build().unwrap())
+        }
+    };
+    let config = builder.with_single_cert(certificates, key).unwrap();
     tokio_rustls::TlsAcceptor::from(Arc::new(config))
 }
 
@@ -82,6 +100,26 @@ async fn tls_by_policy() {
             true => result.unwrap(),
             false => assert!(matches!(result, Err(AttemptError::Tls(_))), "{result:?}"),
         }
+    }
+}
+
+#[tokio::test]
+async fn a_connector_sees_the_client_certificate() {
+    let directory = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["gw.example".to_owned()]).unwrap();
+    let at = |name: &str| directory.path().join(name);
+    std::fs::write(at("gw.pem"), made.cert.pem()).unwrap();
+    std::fs::write(at("gw.key"), made.signing_key.serialize_pem()).unwrap();
+    let acceptor = acceptor_for(directory.path(), Some(made.cert.der().clone()));
+    let (listener, target) = listen().await;
+    let files = config::TlsFiles { certificate: at("gw.pem"), key: at("gw.key") };
+    for (files, is_good) in [(Some(files), true), (None, false)] {
+        let tls = ClientTls::new(TlsPolicy::Require, files, None).unwrap();
+        let target = Target { tls, ..target.clone() };
+        let server = async { greet_tls(&listener, &acceptor).await.is_some() };
+        let client = Connection::open(&target);
+        let (is_greeted, opened) = tokio::join!(server, client);
+        assert_eq!((is_greeted, opened.is_ok()), (is_good, is_good));
     }
 }
 
