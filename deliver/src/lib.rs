@@ -1,7 +1,36 @@
 //! Takes accepted mail to where it lives now, and learns what became of it.
+//!
+//! ```text
+//!  submit ── route ──> queue (a lane per hop) ──> worker ──> connection ──> site, MX, smart host
+//!              ▲            ▲        ▲               │
+//!            table       timers    watch             └──> fate ──> settle ──> ledger, breaker, DSN
+//! ```
+//!
+//! Decisions are pure and have no lock: [`queue::Queues`], [`fate`], [`retry`], [`dsn`], and the
+//! breaker in crate `health`. [`Delivery`] is the shell that waits.
 
 pub mod connection;
+mod delivery;
+pub mod dsn;
 pub mod fate;
+mod hop;
+mod metrics;
+pub mod mx;
+mod notice;
+mod old;
+pub mod operate;
 pub mod queue;
 pub mod retry;
+mod route;
+mod settle;
+mod site;
+mod targets;
 pub mod tls;
+mod watch;
+mod worker;
+
+pub use delivery::{Delivery, Parts, Settings, enter_shard};
+pub use hop::{HopKey, HopSettings};
+pub use metrics::DeliverMetrics;
+pub use route::{Destination, Routes};
+pub use site::{ProbeStep, SiteView};

@@ -15,7 +15,7 @@ use crate::session;
 use crate::shared::{ListenerState, Shared};
 
 /// What a client hears for whom there is no room.
-pub(crate) const TOO_MANY: &[u8] = b"421 4.3.2 Too many connections, try again later\r\n";
+const TOO_MANY: &[u8] = b"421 4.3.2 Too many connections, try again later\r\n";
 /// How long nobody is taken after an error that will not go away by itself.
 const BACK_OFF: Duration = Duration::from_millis(50);
 
@@ -49,8 +49,8 @@ pub(crate) async fn run(shared: Arc<Shared>, listener: Arc<ListenerState>, socke
 fn admit(shared: &Arc<Shared>, listener: &Arc<ListenerState>, stream: TcpStream, from: SocketAddr) {
     match shared.connections.enter(listener.settings.load().connections) {
         Ok(slot) => start(shared, listener, stream, from, slot),
-        Err(_) => {
-            count(shared, listener, "everywhere");
+        Err(limit) => {
+            count(shared, listener, limit.label());
             say_too_many(&stream);
         }
     }

@@ -13,7 +13,9 @@
 //! finish, and after a grace what is left is dropped where it waits.
 
 mod accept;
+mod assemble;
 mod bind;
+pub mod control;
 mod limits;
 mod logging;
 mod loop_mark;
@@ -21,6 +23,9 @@ mod metrics;
 mod policy;
 mod proxy;
 mod receive;
+mod recipients;
+mod reload;
+pub mod run;
 mod server;
 mod session;
 mod settings;

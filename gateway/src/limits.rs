@@ -31,6 +31,17 @@ pub(crate) enum Crowded {
     Net,
 }
 
+impl Crowded {
+    /// A label of the metric.
+    pub(crate) const fn label(self) -> &'static str {
+        match self {
+            Self::Everywhere => "all",
+            Self::Ip => "ip",
+            Self::Net => "net",
+        }
+    }
+}
+
 /// One connection, counted until this is dropped.
 pub(crate) struct Slot {
     connections: Arc<Connections>,

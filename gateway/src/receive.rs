@@ -7,7 +7,7 @@ use std::time::Duration;
 use mail::{Reply, SpoolId};
 use smtp::server::{Received, Session, Transaction};
 use spool::{Accepted, Incoming, Receipt, SpoolError};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::settings::Times;
 use crate::shared::{ListenerState, Shared, now};
@@ -18,6 +18,10 @@ const FAILED: Reply = Reply::new(451, (4, 3, 0), "Cannot store the message now, 
 const LOOP: Reply = Reply::new(554, (5, 4, 6), "The message has passed here too often: a loop");
 /// The body was given up before its end; see [`Session::spoil`].
 pub(crate) const LOST: Reply = FAILED;
+
+/// How long a client waits for the disk. It gives up after ten minutes itself, and then does not
+/// know whether to come again. Source: RFC 5321 §4.5.3.2.6.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(300);
 
 /// Whether a message of `size` octets may begin; 0 when its size is not known.
 pub(crate) fn admit(shared: &Shared, listener: &ListenerState, size: u64) -> Result<(), Reply> {
@@ -106,7 +110,15 @@ impl Body {
         }
         let Transaction { envelope, head, octets, .. } = transaction;
         let origin = session.origin(&listener.name);
-        let Accepted { receipt, message } = match incoming.commit(envelope, origin).await {
+        let mut commit = Box::pin(incoming.commit(envelope, origin));
+        let Ok(committed) = timeout(COMMIT_PATIENCE, &mut commit).await else {
+            tracing::error!(%peer, "The disk does not answer; a client was told to come again.");
+            listener.metrics.failed.inc();
+            let shared = Arc::clone(&held.shared);
+            held.shared.tracker.spawn(hand_on_late(shared, commit));
+            return FAILED;
+        };
+        let Accepted { receipt, message } = match committed {
             Ok(accepted) => accepted,
             Err(error) => return failed(&error, &listener),
         };
@@ -124,6 +136,17 @@ impl Body {
         );
         held.shared.handoff.submit(message);
         accepted_reply(&receipt)
+    }
+}
+
+/// The client was told to come again, but if the disk does have the message it is delivered.
+async fn hand_on_late(
+    shared: Arc<Shared>,
+    commit: impl Future<Output = Result<Accepted, SpoolError>> + Send,
+) {
+    if let Ok(Accepted { receipt, message }) = commit.await {
+        tracing::warn!(id = %receipt.id(), "Accepted late; its client may send it again.");
+        shared.handoff.submit(message);
     }
 }
 

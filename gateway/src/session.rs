@@ -27,6 +27,8 @@ const TOO_SLOW: Reply = Reply::new(421, (4, 4, 2), "Timed out, closing");
 const NOT_ADMITTED: Reply =
     Reply::new(550, (5, 7, 1), "Neither your network nor your certificate is admitted here");
 
+const TOO_MANY_OF_YOU: &[u8] = b"421 4.7.0 Too many connections from your address or network\r\n";
+
 /// How long a peer may take to read our last words, and how many octets of its own we then read
 /// so that they are not lost to a reset.
 const LINGER_FOR: Duration = Duration::from_secs(1);
@@ -129,9 +131,9 @@ impl Shell {
             rest = header.rest;
         }
         if let Err(limit) = slot.name(client.ip().to_canonical(), settings.connections) {
-            let label = format!("{limit:?}").to_ascii_lowercase();
-            shared.metrics.turned_away.with_label_values(&[&*listener.name, &label]).inc();
-            let _ = timeout(LINGER_FOR, wire.send(crate::accept::TOO_MANY)).await;
+            shared.metrics.turned_away.with_label_values(&[&*listener.name, limit.label()]).inc();
+            // Whoever does not hear why will try again all the same.
+            let _ = timeout(LINGER_FOR, wire.send(TOO_MANY_OF_YOU)).await;
             return Err(End::Refused);
         }
         let peer = Peer {
@@ -414,5 +416,23 @@ impl Shell {
         // The client has heard what it was ready to hear.
         let _ = timeout(LINGER_FOR, farewell).await;
         end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A session that waits is its future and little else; ten thousand of them are to stay below
+    /// 70 MiB with the kernel's share.
+    #[test]
+    fn a_session_is_small() {
+        fn size<F: Future>(
+            _: &impl Fn(Arc<Shared>, Arc<ListenerState>, TcpStream, SocketAddr, Slot) -> F,
+        ) -> usize {
+            size_of::<F>()
+        }
+        let octets = size(&serve);
+        assert!(octets <= 2500, "{octets}");
     }
 }

@@ -29,6 +29,9 @@ fn an_accepted_message_is_handed_on_with_one_received_field() {
     assert_eq!(text.matches("X-Causeway-Loop:").count(), 1);
     assert_eq!(message.origin.protocol, Protocol::Esmtp);
     assert_eq!(&*message.origin.helo, "client.example");
+    assert_eq!(world.metric("causeway_smtp_messages_total"), 1.0);
+    assert_eq!(world.metric("causeway_smtp_message_bytes_total"), BODY.len() as f64);
+    assert_eq!(world.metric("causeway_smtp_sessions_open"), 1.0);
     client.ask("QUIT", "221");
     client.expect_closed();
     assert_eq!(world.finish(), Shutdown::Clean);
@@ -139,7 +142,7 @@ fn one_address_gets_only_so_many_connections() {
     let world = start("", "[limits]\nconnections_per_ip_max = 2\n");
     let (one, mut two) = (world.greeted(), world.greeted());
     let mut three = world.connect();
-    three.expect("421 4.3.2 Too many connections");
+    three.expect("421 4.7.0 Too many connections from your address");
     three.expect_closed();
     drop(one);
     two.ask("QUIT", "221");
@@ -179,6 +182,43 @@ fn who_says_nothing_is_told_so_and_closed() {
 }
 
 #[test]
+fn a_body_must_keep_up_a_rate_however_often_an_octet_comes() {
+    let limits = "[limits]\ndata_rate_min = 1000\ndata_block_timeout = \"1s\"\n";
+    let world = start("", limits);
+    let mut client = world.greeted();
+    client.ask("MAIL FROM:<>", "250");
+    client.ask("RCPT TO:<anna@known.example>", "250");
+    client.ask("DATA", "354");
+    let mut stream = client.stream();
+    let dripping = std::thread::spawn(move || {
+        // Ends when the gateway has hung up, or the test has failed for want of that.
+        for _ in 0..200 {
+            if stream.write_all(b"x").is_err() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    });
+    client.expect("421 4.4.2 Timed out");
+    dripping.join().unwrap();
+    world.finish();
+}
+
+#[test]
+fn under_stress_silence_is_short_and_mail_still_comes_in() {
+    let limits = "[limits]\nconnections_max = 10\nstress_at_percent = 50\n\
+                  command_timeout_stress = \"1s\"\n";
+    let world = start("", limits);
+    let mut idle: Vec<_> = (0..6).map(|_| world.greeted()).collect();
+    for client in &mut idle {
+        client.expect("421 4.4.2 Timed out");
+    }
+    world.greeted().deliver(BODY, "250");
+    world.message();
+    world.finish();
+}
+
+#[test]
 fn a_message_that_went_round_five_times_is_refused() {
     let world = start("", "");
     let mut client = world.greeted();
@@ -195,7 +235,9 @@ fn a_message_that_went_round_five_times_is_refused() {
 
 mod tls {
     use super::*;
-    use rustls::pki_types::ServerName;
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
     use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
     use std::fs;
 
@@ -204,13 +246,17 @@ mod tls {
         let made = rcgen::generate_simple_self_signed(["gw.example".to_owned()]).unwrap();
         fs::write(dir.join("cert.pem"), made.cert.pem()).unwrap();
         fs::write(dir.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
-        let mut roots = RootCertStore::empty();
-        roots.add(made.cert.der().clone()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap();
-        Arc::new(config.with_root_certificates(roots).with_no_client_auth())
+        Arc::new(config.with_root_certificates(roots(dir)).with_no_client_auth())
+    }
+
+    fn roots(dir: &std::path::Path) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(dir.join("cert.pem")).unwrap()).unwrap();
+        roots
     }
 
     fn listener(dir: &std::path::Path) -> String {
@@ -244,6 +290,56 @@ mod tls {
             }
         }
         world.finish();
+    }
+
+    /// A client certificate for `name` from a new authority, whose own certificate goes to `ca`.
+    fn client_pair(
+        ca: &std::path::Path,
+        name: &str,
+    ) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer_key = KeyPair::generate().unwrap();
+        fs::write(ca, params.self_signed(&issuer_key).unwrap().pem()).unwrap();
+        let issuer = Issuer::new(params, issuer_key);
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new([name.to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &issuer).unwrap();
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        (vec![certificate.der().clone()], key)
+    }
+
+    #[test]
+    fn a_site_is_admitted_by_the_name_in_its_certificate() {
+        let dir = tempfile::tempdir().unwrap();
+        let server = pair(dir.path());
+        let ca = dir.path().join("ca.pem");
+        let (chain, key) = client_pair(&ca, "Mail.Site.example");
+        for (admitted, want) in [("mail.site.example", "250"), ("other.example", "550 5.7.1")] {
+            let role = format!(
+                "role = \"relay\"\nclient_ca = {:?}\nrelay_certificates = [{admitted:?}]\n{}",
+                ca.display().to_string(),
+                listener(dir.path()),
+            );
+            let world = start(&role, "");
+            let mut plain = world.greeted();
+            plain.ask("MAIL FROM:<>", "550 5.7.1");
+            plain.ask("STARTTLS", "220 2.0.0");
+            let provider = Arc::clone(server.crypto_provider());
+            let config = ClientConfig::builder_with_provider(provider)
+                .with_safe_default_protocol_versions()
+                .unwrap()
+                .with_root_certificates(roots(dir.path()))
+                .with_client_auth_cert(chain.clone(), key.clone_key())
+                .unwrap();
+            let name = ServerName::try_from("gw.example").unwrap();
+            let tls = ClientConnection::new(Arc::new(config), name).unwrap();
+            let mut client = Client::over(StreamOwned::new(tls, plain.into_stream()));
+            client.ask("EHLO client.example", "250");
+            client.ask("MAIL FROM:<>", want);
+            drop(client);
+            world.finish();
+        }
     }
 
     #[test]

@@ -44,6 +44,7 @@ pub enum State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Override {
     pub up: bool,
+    pub by: String,
     pub reason: String,
     /// `None`: until somebody lifts it.
     pub until: Option<Moment>,
@@ -381,7 +382,12 @@ mod tests {
     #[test]
     fn an_order_wins_and_ends() {
         let mut breaker = Breaker::new(8);
-        let order = Override { up: false, reason: "maintenance".into(), until: Some(at(5000)) };
+        let order = Override {
+            up: false,
+            by: "anna".into(),
+            reason: "maintenance".into(),
+            until: Some(at(5000)),
+        };
         assert_eq!(breaker.step(Event::Override(Some(order)), at(0)), Change::Closed);
         assert_eq!(breaker.why(), "maintenance");
         assert_eq!(breaker.step(Event::Worked, at(4000)), Change::None);

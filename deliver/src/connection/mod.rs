@@ -51,6 +51,8 @@ pub struct Connection {
     is_dirty: bool,
     /// Transactions so far.
     n_sent: u32,
+    /// Bodies so far that were sent for nobody.
+    n_wasted: u32,
     last_used: Instant,
 }
 

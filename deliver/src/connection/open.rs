@@ -93,6 +93,7 @@ async fn open_once(
         is_usable: true,
         is_dirty: false,
         n_sent: 0,
+        n_wasted: 0,
         last_used: Instant::now(),
     })
 }

@@ -88,7 +88,7 @@ impl Outgoing {
             if n_octets == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.needs_flush = true;
+            self.needs_flush = stream.holds_back();
             self.advance(n_octets, pipeline);
             return Poll::Ready(Ok(Wrote::Some));
         }

@@ -21,6 +21,10 @@ const IDLE: Duration = Duration::from_secs(1);
 /// and beyond `data_block`: one octet a second is progress and must not hold us for a week.
 const RATE_MIN: u64 = 1000;
 
+/// After so many bodies for nobody, bodies wait for a recipient. Exchange closes a connection
+/// after five errors of protocol.
+const WASTED_MAX: u32 = 3;
+
 impl Connection {
     /// Sends all of `batch` in as few writes as the host allows, and returns one result for each
     /// transaction, in order. Never panics and never waits without a deadline. When the call is
@@ -42,11 +46,15 @@ impl Connection {
         if self.n_sent > 0 {
             self.look_for_close().await?;
         }
+        if self.n_wasted >= WASTED_MAX {
+            plan.pipeline.wait_for_recipients();
+        }
         let bodies = plan.bodies();
         self.n_sent = self.n_sent.saturating_add(u32::try_from(bodies.len()).unwrap_or(u32::MAX));
         let mut n_replies = 0;
         let driven = self.drive(&mut plan.pipeline, &bodies, &mut n_replies).await;
         self.last_used = Instant::now();
+        self.n_wasted = self.n_wasted.saturating_add(plan.pipeline.n_wasted());
         let is_first = self.n_sent as usize == bodies.len();
         match (driven, plan.pipeline.end()) {
             (Err(AttemptError::Lost { .. }), None) if n_replies == 0 && !is_first => {

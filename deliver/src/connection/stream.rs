@@ -41,7 +41,11 @@ impl Stream {
         }
     }
 
-    /// Only TLS keeps anything back.
+    /// What is written goes out only with [`Stream::poll_flush`], or some later write.
+    pub(super) const fn holds_back(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Plain(_) | Self::Gone => Poll::Ready(Ok(())),

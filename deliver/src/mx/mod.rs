@@ -19,6 +19,7 @@ use std::net::SocketAddr;
 
 use mail::Reply;
 
+pub use hickory_resolver::net::NetError as SetupError;
 pub use resolver::{Resolver, ResolverSettings};
 
 /// One address to try. A host with several addresses comes several times.

@@ -20,8 +20,10 @@ pub struct Leg {
     pub past: Option<Box<Past>>,
     /// It may have been handed over before, without our learning so.
     pub maybe_duplicate: bool,
-    /// An operator asked for an attempt now, whatever the schedule says.
+    /// The sender was told of the delay.
     pub delay_notified: bool,
+    /// Connections that broke off with it.
+    pub aborts: u8,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +35,7 @@ pub struct LegRecipient {
 }
 
 /// What attempts so far taught.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Past {
     pub attempts: u32,
     pub first_failed_at: Option<Timestamp>,

@@ -13,7 +13,7 @@ mod workers;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::time::Duration;
 
@@ -89,6 +89,8 @@ pub struct Work<M> {
     pub first_failed_at: Option<Timestamp>,
     pub maybe_duplicate: bool,
     pub delay_notified: bool,
+    /// Connections that broke off with it.
+    pub aborts: u8,
 }
 
 /// What becomes of one recipient after an attempt.
@@ -131,6 +133,7 @@ struct HopLane {
     workers: Workers,
     open: bool,
     counts: LaneCounts,
+    taken_at: Duration,
 }
 
 #[derive(Debug)]
@@ -140,7 +143,8 @@ pub struct Queues<M> {
     next_leg: LegId,
     hops: Vec<HopLane>,
     timers: Timers,
-    held_of: HashMap<u64, Vec<LegId>>,
+    /// Legs of each mailbox, wherever they are. Mailboxes are keyed hashes already.
+    legs_of: IdMap<u32>,
     cached_bytes: u64,
     cached_bytes_max: u64,
 }
@@ -154,7 +158,7 @@ impl<M: Clone> Queues<M> {
             next_leg: 0,
             hops: Vec::new(),
             timers: Timers::default(),
-            held_of: HashMap::new(),
+            legs_of: IdMap::default(),
             cached_bytes: 0,
             cached_bytes_max,
         }
@@ -167,6 +171,7 @@ impl<M: Clone> Queues<M> {
             workers: Workers::default(),
             open,
             counts: LaneCounts::default(),
+            taken_at: Duration::ZERO,
         });
         index
     }
@@ -177,6 +182,10 @@ impl<M: Clone> Queues<M> {
 
     pub fn workers(&mut self, index: HopIndex) -> &mut Workers {
         &mut self.hop(index).workers
+    }
+
+    pub fn connections(&self, index: HopIndex) -> usize {
+        self.hops[index.0 as usize].workers.open()
     }
 
     pub fn counts(&self, index: HopIndex) -> LaneCounts {
@@ -239,7 +248,11 @@ impl<M: Clone> Queues<M> {
             past: new.past.map(Box::new),
             maybe_duplicate: new.maybe_duplicate,
             delay_notified: new.delay_notified,
+            aborts: 0,
         };
+        for recipient in &leg.recipients {
+            *self.legs_of.entry(recipient.mailbox).or_default() += 1;
+        }
         self.legs.insert(leg_id, leg);
         self.place(leg_id, now);
         leg_id
@@ -252,9 +265,6 @@ impl<M: Clone> Queues<M> {
         if leg.hold().is_some() {
             leg.place = Place::Held;
             hop.counts.held += 1;
-            for recipient in &leg.recipients {
-                self.held_of.entry(recipient.mailbox).or_default().push(id);
-            }
             return;
         }
         match leg.due() {
@@ -279,17 +289,7 @@ impl<M: Clone> Queues<M> {
             Place::Fresh | Place::Backlog | Place::Parked | Place::Next => hop.counts.queued -= 1,
             Place::InFlight => hop.counts.in_flight -= 1,
             Place::Deferred => hop.counts.deferred -= 1,
-            Place::Held => {
-                hop.counts.held -= 1;
-                for recipient in &leg.recipients {
-                    if let Some(list) = self.held_of.get_mut(&recipient.mailbox) {
-                        list.retain(|it| *it != id);
-                        if list.is_empty() {
-                            self.held_of.remove(&recipient.mailbox);
-                        }
-                    }
-                }
-            }
+            Place::Held => hop.counts.held -= 1,
         }
         hop.lane.leave(id, &mut self.legs);
         if let Some(leg) = self.legs.get_mut(&id) {
@@ -297,29 +297,28 @@ impl<M: Clone> Queues<M> {
         }
     }
 
-    pub fn take(&mut self, index: HopIndex, batch: Batch) -> Vec<Work<M>> {
+    /// Hands out what may be attempted. `moment` is a monotonic time, for [`Queues::kick`].
+    pub fn take(&mut self, index: HopIndex, batch: Batch, moment: Duration) -> Vec<Work<M>> {
+        self.hop(index).taken_at = moment;
+        if !self.is_open(index) {
+            return Vec::new();
+        }
+        self.take_anyway(index, batch)
+    }
+
+    /// As [`Queues::take`], from a closed hop too: for the one message that tries a faulted site.
+    pub fn take_anyway(&mut self, index: HopIndex, batch: Batch) -> Vec<Work<M>> {
         let hop = &mut self.hops[index.0 as usize];
         let mut out = Vec::new();
         let mut bytes = 0;
-        while hop.open && out.len() < batch.messages_max && bytes < batch.bytes_max {
+        while out.len() < batch.messages_max && bytes < batch.bytes_max {
             let Some(leg_id) = hop.lane.pop(&mut self.legs) else { break };
             hop.counts.queued -= 1;
             hop.counts.in_flight += 1;
             let Some(leg) = self.legs.get(&leg_id) else { continue };
             let Some(pending) = self.pending.get(&leg.id.as_u64()) else { continue };
             bytes += pending.size;
-            out.push(Work {
-                leg: leg_id,
-                id: leg.id,
-                accepted_at: pending.accepted_at,
-                size: pending.size,
-                message: pending.message.clone(),
-                recipients: leg.recipients.clone(),
-                attempts: leg.attempts(),
-                first_failed_at: leg.past.as_ref().and_then(|it| it.first_failed_at),
-                maybe_duplicate: leg.maybe_duplicate,
-                delay_notified: leg.delay_notified,
-            });
+            out.push(work(leg_id, leg, pending));
         }
         out
     }
@@ -328,18 +327,7 @@ impl<M: Clone> Queues<M> {
     pub fn seize(&mut self, leg_id: LegId) -> Option<Work<M>> {
         let leg = self.legs.get(&leg_id).filter(|it| it.place != Place::InFlight)?;
         let pending = self.pending.get(&leg.id.as_u64())?;
-        let work = Work {
-            leg: leg_id,
-            id: leg.id,
-            accepted_at: pending.accepted_at,
-            size: pending.size,
-            message: pending.message.clone(),
-            recipients: leg.recipients.clone(),
-            attempts: leg.attempts(),
-            first_failed_at: leg.past.as_ref().and_then(|it| it.first_failed_at),
-            maybe_duplicate: leg.maybe_duplicate,
-            delay_notified: leg.delay_notified,
-        };
+        let work = work(leg_id, leg, pending);
         self.unplace(leg_id);
         let leg = self.legs.get_mut(&leg_id)?;
         leg.place = Place::InFlight;
@@ -363,6 +351,7 @@ impl<M: Clone> Queues<M> {
             leg.recipients.iter().all(|it| matches!(fate_of(it.index), None | Some(Next::Again)));
         let all_settled = leg.recipients.iter().all(|it| fate_of(it.index) == Some(&Next::Settled));
         if all_again {
+            leg.aborts = leg.aborts.saturating_add(u8::from(attempted));
             let lane = &mut self.hops[hop.0 as usize];
             lane.counts.in_flight -= 1;
             lane.counts.queued += 1;
@@ -371,6 +360,7 @@ impl<M: Clone> Queues<M> {
         }
         self.unplace(leg_id);
         let Some(leg) = self.legs.remove(&leg_id) else { return Vec::new() };
+        self.uncount(&leg);
         if all_settled {
             self.forget_leg(leg.id);
             return vec![hop];
@@ -396,6 +386,17 @@ impl<M: Clone> Queues<M> {
         self.forget_leg(leg.id);
         hops.dedup();
         hops
+    }
+
+    fn uncount(&mut self, leg: &Leg) {
+        for recipient in &leg.recipients {
+            if let Some(count) = self.legs_of.get_mut(&recipient.mailbox) {
+                *count -= 1;
+                if *count == 0 {
+                    self.legs_of.remove(&recipient.mailbox);
+                }
+            }
+        }
     }
 
     fn forget_leg(&mut self, id: SpoolId) {
@@ -479,7 +480,10 @@ impl<M: Clone> Queues<M> {
     }
 
     /// Legs that wait for one of these mailboxes, wherever they wait; not those in flight.
-    pub fn waiting_for(&self, mailboxes: &std::collections::HashSet<u64>) -> Vec<LegId> {
+    pub fn waiting_for(&self, mailboxes: &HashSet<u64>) -> Vec<LegId> {
+        if !mailboxes.iter().any(|it| self.legs_of.contains_key(it)) {
+            return Vec::new();
+        }
         let concerns = |leg: &Leg| {
             leg.place != Place::InFlight
                 && leg.recipients.iter().any(|it| mailboxes.contains(&it.mailbox))
@@ -506,9 +510,34 @@ impl<M: Clone> Queues<M> {
         legs.filter_map(|it| self.accepted(it.id).map(|(at, _)| at)).min()
     }
 
-    pub fn kick(&mut self, index: HopIndex, batch: Batch, since_take: Duration) -> Kick {
+    /// What to do so that the hop's waiting mail moves.
+    pub fn kick(&mut self, index: HopIndex, batch: Batch, moment: Duration) -> Kick {
         let ready = self.ready(index);
-        self.hop(index).workers.kick(ready, batch.messages_max, since_take)
+        let hop = self.hop(index);
+        let since_take = moment.saturating_sub(hop.taken_at);
+        hop.workers.kick(ready, batch.messages_max, since_take)
+    }
+
+    /// A worker found nothing: see [`Workers::rest`].
+    pub fn rest(&mut self, index: HopIndex, notify: &std::sync::Arc<tokio::sync::Notify>) -> Rest {
+        let ready = self.ready(index);
+        self.hop(index).workers.rest(ready, notify)
+    }
+}
+
+fn work<M: Clone>(id: LegId, leg: &Leg, pending: &Pending<M>) -> Work<M> {
+    Work {
+        leg: id,
+        id: leg.id,
+        accepted_at: pending.accepted_at,
+        size: pending.size,
+        message: pending.message.clone(),
+        recipients: leg.recipients.clone(),
+        attempts: leg.attempts(),
+        first_failed_at: leg.past.as_ref().and_then(|it| it.first_failed_at),
+        maybe_duplicate: leg.maybe_duplicate,
+        delay_notified: leg.delay_notified,
+        aborts: leg.aborts,
     }
 }
 

@@ -54,14 +54,14 @@ fn mail_for_one_mailbox_goes_one_after_the_other() {
     submit(&mut queues, hop, 2, &[7, 8]);
     submit(&mut queues, hop, 3, &[8]);
     submit(&mut queues, hop, 4, &[9]);
-    let first = queues.take(hop, ALL);
+    let first = queues.take(hop, ALL, Duration::ZERO);
     assert_eq!(ids(&first), [1, 4], "2 waits for 1, and 3 for 2");
-    assert!(queues.take(hop, ALL).is_empty());
+    assert!(queues.take(hop, ALL, Duration::ZERO).is_empty());
     finish(&mut queues, &first[0], &Next::Settled);
-    let second = queues.take(hop, ALL);
+    let second = queues.take(hop, ALL, Duration::ZERO);
     assert_eq!(ids(&second), [2]);
     finish(&mut queues, &second[0], &Next::Settled);
-    assert_eq!(ids(&queues.take(hop, ALL)), [3]);
+    assert_eq!(ids(&queues.take(hop, ALL, Duration::ZERO)), [3]);
 }
 
 #[test]
@@ -69,9 +69,9 @@ fn what_comes_back_unattempted_keeps_its_place() {
     let (mut queues, hop) = queues();
     submit(&mut queues, hop, 1, &[7]);
     submit(&mut queues, hop, 2, &[7]);
-    let works = queues.take(hop, ALL);
+    let works = queues.take(hop, ALL, Duration::ZERO);
     finish(&mut queues, &works[0], &Next::Again);
-    assert_eq!(ids(&queues.take(hop, ALL)), [1]);
+    assert_eq!(ids(&queues.take(hop, ALL, Duration::ZERO)), [1]);
 }
 
 #[test]
@@ -81,9 +81,9 @@ fn a_closed_hop_hands_out_nothing_and_drops_bodies() {
     assert_eq!(queues.cached_bytes(), 100);
     queues.close(hop);
     submit(&mut queues, hop, 2, &[8]);
-    assert_eq!((queues.cached_bytes(), queues.take(hop, ALL).len()), (0, 0));
+    assert_eq!((queues.cached_bytes(), queues.take(hop, ALL, Duration::ZERO).len()), (0, 0));
     queues.open(hop);
-    let works = queues.take(hop, ALL);
+    let works = queues.take(hop, ALL, Duration::ZERO);
     assert_eq!(ids(&works), [1, 2]);
     assert!(works.iter().all(|it| it.message.is_none()));
 }
@@ -98,9 +98,9 @@ fn live_mail_does_not_wait_behind_a_backlog_but_never_overtakes_its_own() {
     queues.open(hop);
     submit(&mut queues, hop, 200, &[1000]);
     submit(&mut queues, hop, 201, &[50]);
-    let few = queues.take(hop, Batch { messages_max: 3, bytes_max: u64::MAX });
+    let few = queues.take(hop, Batch { messages_max: 3, bytes_max: u64::MAX }, Duration::ZERO);
     assert!(ids(&few).contains(&200), "{:?}", ids(&few));
-    let rest = ids(&queues.take(hop, ALL));
+    let rest = ids(&queues.take(hop, ALL, Duration::ZERO));
     assert!(rest.contains(&50) && !rest.contains(&201), "201 waits for 50, which is in flight");
 }
 
@@ -109,7 +109,7 @@ fn recipients_with_different_fates_go_different_ways() {
     let (mut queues, hop) = queues();
     let other = queues.add_hop(true);
     submit(&mut queues, hop, 1, &[1, 2, 3, 4]);
-    let work = queues.take(hop, ALL).remove(0);
+    let work = queues.take(hop, ALL, Duration::ZERO).remove(0);
     let due = NOW.plus(Duration::from_secs(60));
     let later = Next::Later { due, reply: "452 4.2.2 full".into(), maybe_duplicate: false };
     let fates =
@@ -117,10 +117,10 @@ fn recipients_with_different_fates_go_different_ways() {
     queues.finish(work.leg, &fates, true, NOW);
     assert_eq!(queues.counts(hop).deferred, 1);
     assert_eq!(queues.counts(hop).held, 1);
-    assert_eq!(queues.take(other, ALL)[0].recipients[0].index, 2);
+    assert_eq!(queues.take(other, ALL, Duration::ZERO)[0].recipients[0].index, 2);
     assert!(queues.tick(NOW).is_empty());
     assert_eq!(queues.tick(due), [hop]);
-    let again = queues.take(hop, ALL);
+    let again = queues.take(hop, ALL, Duration::ZERO);
     assert_eq!((again[0].recipients[0].index, again[0].attempts), (1, 1));
 }
 
@@ -138,11 +138,11 @@ fn a_held_leg_is_found_by_its_mailbox_and_released() {
     let id = SpoolId::from_u64(5);
     let new = NewMessage { id, accepted_at: NOW, size: 1, message: None, legs: vec![leg] };
     queues.submit(new, NOW);
-    assert!(queues.take(hop, ALL).is_empty());
+    assert!(queues.take(hop, ALL, Duration::ZERO).is_empty());
     let found = queues.waiting_for(&HashSet::from([9]));
     assert_eq!(found.len(), 1);
     assert_eq!(queues.release(found[0], NOW), Some(hop));
-    assert_eq!(ids(&queues.take(hop, ALL)), [5]);
+    assert_eq!(ids(&queues.take(hop, ALL, Duration::ZERO)), [5]);
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_million_waiting_for_a_closed_hop_cost_the_other_nothing() {
     }
     for id in 200_000..200_100 {
         submit(&mut queues, open, id, &[id]);
-        let works = queues.take(open, ALL);
+        let works = queues.take(open, ALL, Duration::ZERO);
         assert_eq!(ids(&works), [id]);
         finish(&mut queues, &works[0], &Next::Settled);
     }
@@ -210,7 +210,7 @@ proptest! {
                 }
                 Op::Take(n) => {
                     let batch = Batch { messages_max: n, bytes_max: u64::MAX };
-                    in_flight.extend(queues.take(hop, batch));
+                    in_flight.extend(queues.take(hop, batch, Duration::ZERO));
                 }
                 Op::Finish { settled } if !in_flight.is_empty() => {
                     let work = in_flight.remove(0);
@@ -227,7 +227,7 @@ proptest! {
         }
         queues.open(hop);
         loop {
-            in_flight.extend(queues.take(hop, ALL));
+            in_flight.extend(queues.take(hop, ALL, Duration::ZERO));
             if in_flight.is_empty() {
                 break;
             }

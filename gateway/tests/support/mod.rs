@@ -145,6 +145,14 @@ impl World {
         self.recovery.lock().unwrap().take().unwrap().map(|it| it.id).collect()
     }
 
+    /// The sum of a metric over all its labels.
+    pub(crate) fn metric(&self, name: &str) -> f64 {
+        let families = self.registry.gather();
+        let of_name = families.iter().filter(|it| it.get_name() == name);
+        let values = of_name.flat_map(|it| it.get_metric());
+        values.map(|it| it.get_counter().get_value() + it.get_gauge().get_value()).sum()
+    }
+
     /// The configuration with another listener table.
     pub(crate) fn config(&self, listener: &str) -> Config {
         config(self.dir.path(), listener, "")
@@ -192,6 +200,11 @@ impl Client {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
         Self { stream: BufReader::new(stream) }
+    }
+
+    /// Another handle on the socket.
+    pub(crate) fn stream(&self) -> TcpStream {
+        self.stream.get_ref().try_clone().unwrap()
     }
 
     pub(crate) fn into_stream(self) -> TcpStream {

@@ -8,14 +8,18 @@ use mail::SpoolId;
 use super::files::{self, Known, frames};
 use super::frame::{Fact, Frame};
 use crate::error::SpoolError;
-use crate::event::{Event, Settled};
+use crate::event::{Event, Settled, What};
 
 /// Recipients, counted by what became of them. `accepted` is the sum of the others when
 /// `problems` is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verification {
+    /// Messages; all other numbers are recipients.
+    pub accepted_messages: u64,
     pub accepted: u64,
     pub delivered: u64,
+    /// Of the delivered: an earlier attempt had no answer, so the hop may have the message twice.
+    pub maybe_duplicate: u64,
     pub bounced: u64,
     pub expired: u64,
     pub discarded: u64,
@@ -133,6 +137,7 @@ impl Books {
     }
 
     fn accept(&mut self, id: SpoolId, recipients: u16) {
+        self.result.accepted_messages += 1;
         self.result.accepted += u64::from(recipients);
         let settled = vec![0; usize::from(recipients).div_ceil(64)];
         let known = self.closed.contains(&id.as_u64());
@@ -154,11 +159,13 @@ impl Books {
             return;
         };
         let mut twice = Vec::new();
+        let maybe_duplicate = matches!(event.what, What::Delivered { maybe_duplicate: true, .. });
         for &recipient in &event.recipients {
             if recipient >= open.recipients || !open.settle(recipient) {
                 twice.push(recipient);
             } else {
                 self.result.count(fate);
+                self.result.maybe_duplicate += u64::from(maybe_duplicate);
             }
         }
         let done = open.open().is_empty();

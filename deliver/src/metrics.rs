@@ -1,0 +1,90 @@
+//! Delivery's metrics. Owned here, registered by whoever builds the process.
+
+use prometheus::{
+    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
+
+#[derive(Clone)]
+pub struct DeliverMetrics {
+    /// Recipients of attempts, by `hop` and `outcome`: delivered, deferred, bounced, expired, held, rerouted.
+    pub recipients: IntCounterVec,
+    /// Seconds from acceptance to a hop's 250, by `hop`.
+    pub delivery_seconds: HistogramVec,
+    /// Connections open now, by `hop`.
+    pub connections: IntGaugeVec,
+    /// Connections that could not be opened, by `hop`.
+    pub connection_failures: IntCounterVec,
+    /// 1 while a hop is open to mail, by `hop`.
+    pub hop_up: IntGaugeVec,
+    /// Recipients' legs in queue, by `hop` and `state`: queued, in_flight, deferred, held.
+    pub queued: IntGaugeVec,
+    /// Deliveries whose reply was lost, so that the hop may hold the message twice.
+    pub maybe_duplicates: IntCounter,
+    /// DSNs made, by `kind`: failed, delayed, relayed.
+    pub dsns: IntCounterVec,
+    /// Octets of bodies kept in memory between acceptance and delivery.
+    pub cached_bytes: IntGauge,
+}
+
+impl DeliverMetrics {
+    /// # Errors
+    /// When a metric of the same name is registered already.
+    pub fn new(registry: &Registry) -> prometheus::Result<Self> {
+        let counter = |name: &str, help: &str, labels: &[&str]| {
+            let metric = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(metric.clone()))?;
+            Ok::<_, prometheus::Error>(metric)
+        };
+        let gauge = |name: &str, help: &str, labels: &[&str]| {
+            let metric = IntGaugeVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(metric.clone()))?;
+            Ok::<_, prometheus::Error>(metric)
+        };
+        let seconds = HistogramVec::new(
+            HistogramOpts::new(
+                "causeway_delivery_seconds",
+                "Seconds from acceptance to the 250 of a next hop.",
+            )
+            .buckets(vec![0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0, 600.0, 3600.0, 86_400.0]),
+            &["hop"],
+        )?;
+        registry.register(Box::new(seconds.clone()))?;
+        let duplicates = IntCounter::new(
+            "causeway_delivery_maybe_duplicates_total",
+            "Deliveries after an attempt whose reply was lost.",
+        )?;
+        registry.register(Box::new(duplicates.clone()))?;
+        let cached = IntGauge::new(
+            "causeway_delivery_cached_bytes",
+            "Octets of message bodies in memory between acceptance and delivery.",
+        )?;
+        registry.register(Box::new(cached.clone()))?;
+        Ok(Self {
+            recipients: counter(
+                "causeway_delivery_recipients_total",
+                "Recipients of delivery attempts, by outcome.",
+                &["hop", "outcome"],
+            )?,
+            delivery_seconds: seconds,
+            connections: gauge(
+                "causeway_delivery_connections",
+                "Connections open to a next hop.",
+                &["hop"],
+            )?,
+            connection_failures: counter(
+                "causeway_delivery_connection_failures_total",
+                "Connections to a next hop that could not be opened.",
+                &["hop"],
+            )?,
+            hop_up: gauge("causeway_hop_up", "1 while mail for the hop is attempted.", &["hop"])?,
+            queued: gauge(
+                "causeway_queue_legs",
+                "Messages waiting for a next hop, by state.",
+                &["hop", "state"],
+            )?,
+            maybe_duplicates: duplicates,
+            dsns: counter("causeway_dsn_total", "Delivery status notifications made.", &["kind"])?,
+            cached_bytes: cached,
+        })
+    }
+}

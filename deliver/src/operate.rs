@@ -1,0 +1,428 @@
+//! What operators see of the queues and do to them.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mail::{Address, AddressKey, ReversePath, SpoolId, Timestamp};
+use spool::{Event, Message, What};
+
+use crate::delivery::{Delivery, now};
+use crate::queue::Next;
+use crate::queue::leg::{Hold, Leg, LegId, Place};
+use crate::settle;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueState {
+    /// About to be tried, or being tried.
+    Active,
+    /// Waits for a time or for its hop.
+    Deferred,
+    /// Waits for a person or for the end of a cutover.
+    Held,
+}
+
+/// Which recipients are meant: those that match every field given.
+#[derive(Clone, Debug, Default)]
+pub struct Selector {
+    pub ids: Vec<SpoolId>,
+    pub hop: Option<String>,
+    pub state: Option<QueueState>,
+    pub older_than: Option<Duration>,
+    pub recipient: Option<AddressMatch>,
+    pub sender: Option<AddressMatch>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AddressMatch {
+    Exactly(AddressKey),
+    Domain(String),
+    /// `<>`
+    Null,
+}
+
+impl AddressMatch {
+    fn matches(&self, address: &Address) -> bool {
+        match self {
+            Self::Exactly(key) => address.key() == *key,
+            Self::Domain(domain) => address.domain().as_str() == domain,
+            Self::Null => false,
+        }
+    }
+
+    fn matches_path(&self, path: &ReversePath) -> bool {
+        match path {
+            ReversePath::Null => *self == Self::Null,
+            ReversePath::Mailbox(address) => self.matches(address),
+        }
+    }
+}
+
+/// A leg as an operator sees it.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    pub leg: LegId,
+    pub hop: String,
+    pub state: QueueState,
+    pub in_flight: bool,
+    pub attempts: u32,
+    pub due: Option<Timestamp>,
+    pub held: Option<Hold>,
+    pub last_reply: String,
+    /// Places in the envelope.
+    pub recipients: Vec<u16>,
+}
+
+/// A message with the legs that were selected.
+#[derive(Clone, Debug)]
+pub struct Queued {
+    pub id: SpoolId,
+    pub accepted_at: Timestamp,
+    pub size: u64,
+    /// `None` when nothing of its text was asked for, or the spool cannot read it.
+    pub message: Option<Arc<Message>>,
+    pub legs: Vec<Waiting>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    Retry,
+    Hold { by: String, why: String },
+    Release { by: String },
+    Bounce { by: String, why: String },
+    Discard { by: String, why: String },
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Acted {
+    pub messages: u64,
+    pub recipients: u64,
+    /// Recipients left alone because they were being delivered.
+    pub busy: u64,
+}
+
+/// Mail per hop, by age.
+#[derive(Clone, Debug)]
+pub struct HopSummary {
+    pub name: String,
+    pub active: u64,
+    pub deferred: u64,
+    pub held: u64,
+    pub oldest: Option<Timestamp>,
+    pub by_age: Vec<u64>,
+}
+
+/// Who holds a recipient that the table has no place for.
+pub(crate) const ROUTING: &str = "routing";
+
+/// Messages read from disk to answer one question.
+const LOAD_MAX: usize = 200_000;
+
+impl Delivery {
+    /// Messages after `after`, in the order of their ids, at most `limit`, with their envelopes.
+    pub async fn list(
+        &self,
+        selector: &Selector,
+        after: Option<SpoolId>,
+        limit: usize,
+    ) -> Vec<Queued> {
+        let mut rows = self.select(selector);
+        rows.retain(|it| after.is_none_or(|after| it.id > after));
+        self.with_text(rows, selector, limit).await
+    }
+
+    /// Does `action` to all that is selected, or only counts it.
+    pub async fn act_on(&self, selector: &Selector, action: &Action, dry_run: bool) -> Acted {
+        let rows = self.select(selector);
+        let wants_text = selector.recipient.is_some()
+            || selector.sender.is_some()
+            || matches!(action, Action::Bounce { .. });
+        let rows = if wants_text { self.with_text(rows, selector, LOAD_MAX).await } else { rows };
+        let mut acted = Acted::default();
+        for row in rows {
+            let mut any = false;
+            for leg in &row.legs {
+                if leg.in_flight {
+                    acted.busy += leg.recipients.len() as u64;
+                } else if dry_run || self.act_on_leg(&row, leg, action).await {
+                    any = true;
+                    acted.recipients += leg.recipients.len() as u64;
+                }
+            }
+            acted.messages += u64::from(any);
+        }
+        acted
+    }
+
+    async fn act_on_leg(&self, row: &Queued, leg: &Waiting, action: &Action) -> bool {
+        match action {
+            Action::Retry if leg.state != QueueState::Held => self.let_go(leg.leg),
+            Action::Release { by } if leg.state == QueueState::Held => {
+                let what = What::Released { by: by.clone() };
+                self.record(row.id, &leg.recipients, what).await && self.let_go(leg.leg)
+            }
+            Action::Retry | Action::Release { .. } => false,
+            Action::Hold { by, why } => {
+                let what = What::Held { by: by.clone(), why: why.clone() };
+                let hold = Hold::Operator { by: by.clone(), why: why.clone() };
+                self.record(row.id, &leg.recipients, what).await && self.put(leg, &Next::Hold(hold))
+            }
+            Action::Discard { by, why } => {
+                let what = What::Discarded { by: by.clone(), why: why.clone() };
+                self.settle_leg(row.id, leg, what).await
+            }
+            Action::Bounce { by, why } => {
+                let work = self.0.queues.lock().seize(leg.leg);
+                match (work, &row.message) {
+                    (Some(work), Some(message)) => {
+                        settle::bounce_by_order(self, work, message, &leg.recipients, by, why).await
+                    }
+                    (Some(work), None) => {
+                        settle::put_back(self, &work);
+                        false
+                    }
+                    (None, _) => false,
+                }
+            }
+        }
+    }
+
+    fn let_go(&self, leg: LegId) -> bool {
+        let hop = self.0.queues.lock().release(leg, now());
+        self.kick(hop.as_slice());
+        hop.is_some()
+    }
+
+    async fn record(&self, id: SpoolId, recipients: &[u16], what: What) -> bool {
+        let event = Event { id, recipients: recipients.to_vec(), at: now(), what };
+        self.0.spool.post_durable(event).await.is_ok()
+    }
+
+    /// The leg leaves the queue before the ledger says so, so that nobody delivers it meanwhile.
+    async fn settle_leg(&self, id: SpoolId, leg: &Waiting, what: What) -> bool {
+        let Some(work) = self.0.queues.lock().seize(leg.leg) else { return false };
+        let done = self.record(id, &leg.recipients, what).await;
+        let next = if done { Next::Settled } else { Next::Again };
+        let fates: Vec<_> = leg.recipients.iter().map(|it| (*it, next.clone())).collect();
+        let hops = self.0.queues.lock().finish(work.leg, &fates, false, now());
+        self.kick(&hops);
+        done
+    }
+
+    fn put(&self, leg: &Waiting, next: &Next) -> bool {
+        let mut queues = self.0.queues.lock();
+        let Some(work) = queues.seize(leg.leg) else { return false };
+        let fates: Vec<_> = leg.recipients.iter().map(|it| (*it, next.clone())).collect();
+        let hops = queues.finish(work.leg, &fates, false, now());
+        drop(queues);
+        self.kick(&hops);
+        true
+    }
+
+    /// What memory alone can tell.
+    fn select(&self, selector: &Selector) -> Vec<Queued> {
+        let now = now();
+        let names: Vec<String> = self.hops().iter().map(|it| it.key.to_string()).collect();
+        let ids: HashSet<SpoolId> = selector.ids.iter().copied().collect();
+        let queues = self.0.queues.lock();
+        let mut rows: BTreeMap<SpoolId, Queued> = BTreeMap::new();
+        for (leg_id, leg) in queues.legs() {
+            let Some((accepted_at, size)) = queues.accepted(leg.id) else { continue };
+            let name = names.get(leg.hop.0 as usize).map_or("", String::as_str);
+            let state = state_of(leg, queues.is_open(leg.hop));
+            let matches = (ids.is_empty() || ids.contains(&leg.id))
+                && selector.hop.as_deref().is_none_or(|it| it == name)
+                && selector.state.is_none_or(|it| it == state)
+                && selector.older_than.is_none_or(|it| now.since(accepted_at) >= it);
+            if !matches {
+                continue;
+            }
+            rows.entry(leg.id)
+                .or_insert_with(|| Queued {
+                    id: leg.id,
+                    accepted_at,
+                    size,
+                    message: None,
+                    legs: Vec::new(),
+                })
+                .legs
+                .push(waiting(leg_id, leg, name, state));
+        }
+        rows.into_values().collect()
+    }
+
+    /// Reads envelopes, off the reactor, and drops what they show not to match.
+    async fn with_text(&self, rows: Vec<Queued>, selector: &Selector, limit: usize) -> Vec<Queued> {
+        let (spool, selector) = (self.0.spool.clone(), selector.clone());
+        let read = move || {
+            let read = rows.into_iter().take(LOAD_MAX).filter_map(|mut row| {
+                row.message = spool.load(row.id).ok();
+                matches_text(&mut row, &selector).then_some(row)
+            });
+            read.take(limit).collect()
+        };
+        tokio::task::spawn_blocking(read).await.unwrap_or_default()
+    }
+
+    /// Where mail waits and since when; `bounds` are ages in seconds, the last column is older.
+    pub fn summary(&self, bounds: &[u64]) -> Vec<HopSummary> {
+        let now = now();
+        let mut out: Vec<HopSummary> =
+            self.hops().iter().map(|it| empty(it.key.to_string(), bounds)).collect();
+        let queues = self.0.queues.lock();
+        for (_, leg) in queues.legs() {
+            let Some((accepted_at, _)) = queues.accepted(leg.id) else { continue };
+            let Some(row) = out.get_mut(leg.hop.0 as usize) else { continue };
+            let n = leg.recipients.len() as u64;
+            match state_of(leg, queues.is_open(leg.hop)) {
+                QueueState::Active => row.active += n,
+                QueueState::Deferred => row.deferred += n,
+                QueueState::Held => row.held += n,
+            }
+            row.oldest = Some(row.oldest.map_or(accepted_at, |it| it.min(accepted_at)));
+            let age = now.since(accepted_at).as_secs();
+            let column = bounds.iter().position(|it| age <= *it).unwrap_or(bounds.len());
+            row.by_age[column] += n;
+        }
+        out
+    }
+
+    /// Messages of which something is not settled.
+    pub fn messages(&self) -> usize {
+        self.0.queues.lock().messages()
+    }
+
+    /// The state of each of a message's recipients that is not settled.
+    pub fn states_of(&self, id: SpoolId) -> Vec<(u16, QueueState)> {
+        let queues = self.0.queues.lock();
+        let legs = queues.legs().filter(|(_, leg)| leg.id == id);
+        legs.flat_map(|(_, leg)| {
+            let state = state_of(leg, queues.is_open(leg.hop));
+            leg.recipients.iter().map(move |it| (it.index, state))
+        })
+        .collect()
+    }
+
+    /// Tells the queues that these mailboxes may live elsewhere now: their waiting mail is routed
+    /// again, whether it waits for a site, a time or the end of a cutover.
+    pub fn table_changed(&self, changed: &[AddressKey]) {
+        let mailboxes: HashSet<u64> = changed.iter().map(|it| self.0.routes.mailbox(it)).collect();
+        let legs = self.0.queues.lock().waiting_for(&mailboxes);
+        if legs.is_empty() {
+            return;
+        }
+        tracing::info!(messages = legs.len(), "Routing waiting mail again.");
+        let delivery = self.clone();
+        self.0.tracker.spawn(async move {
+            for leg in legs {
+                delivery.route_again(leg).await;
+            }
+        });
+    }
+
+    /// A leg that stays where it is keeps its turn, its time and its hold.
+    async fn route_again(&self, leg_id: LegId) {
+        let known = {
+            let queues = self.0.queues.lock();
+            queues.leg(leg_id).map(|it| (it.id, it.hop, it.hold().cloned()))
+        };
+        let Some((id, hop, hold)) = known else { return };
+        if matches!(&hold, Some(Hold::Operator { by, .. }) if by != ROUTING) {
+            return;
+        }
+        let spool = self.0.spool.clone();
+        let loaded = tokio::task::spawn_blocking(move || spool.load(id).ok()).await.ok().flatten();
+        let Some(message) = loaded else { return };
+        let next_of = |index: u16| {
+            let recipient = message.envelope.recipients.get(usize::from(index))?;
+            Some(self.next_for(recipient))
+        };
+        let work = {
+            let mut queues = self.0.queues.lock();
+            let Some(leg) = queues.leg(leg_id) else { return };
+            let stays = leg.recipients.iter().all(|it| match (next_of(it.index), &hold) {
+                (Some(Next::Hop(target)), None) => target == hop,
+                (Some(Next::Hold(new)), Some(old)) => new == *old,
+                (None, _) => true,
+                _ => false,
+            });
+            if stays {
+                return;
+            }
+            queues.seize(leg_id)
+        };
+        let Some(work) = work else { return };
+        let fates: Vec<_> =
+            work.recipients.iter().filter_map(|it| Some((it.index, next_of(it.index)?))).collect();
+        let hops = self.0.queues.lock().finish(work.leg, &fates, false, now());
+        self.kick(&hops);
+    }
+
+    /// Where the table of this moment puts a recipient.
+    pub(crate) fn next_for(&self, recipient: &mail::Recipient) -> Next {
+        match self.0.routes.destination(recipient) {
+            Ok(place) => match place.hold {
+                Some(hold) => Next::Hold(hold),
+                None => Next::Hop(self.hop(&place.hop).index),
+            },
+            Err(reply) => Next::Hold(Hold::Operator { by: ROUTING.into(), why: reply.to_string() }),
+        }
+    }
+}
+
+fn empty(name: String, bounds: &[u64]) -> HopSummary {
+    HopSummary {
+        name,
+        active: 0,
+        deferred: 0,
+        held: 0,
+        oldest: None,
+        by_age: vec![0; bounds.len() + 1],
+    }
+}
+
+fn state_of(leg: &Leg, open: bool) -> QueueState {
+    match leg.place {
+        Place::InFlight => QueueState::Active,
+        Place::Deferred => QueueState::Deferred,
+        Place::Held => QueueState::Held,
+        Place::Fresh | Place::Backlog | Place::Parked | Place::Next if open => QueueState::Active,
+        Place::Fresh | Place::Backlog | Place::Parked | Place::Next => QueueState::Deferred,
+    }
+}
+
+fn waiting(id: LegId, leg: &Leg, hop: &str, state: QueueState) -> Waiting {
+    Waiting {
+        leg: id,
+        hop: hop.to_owned(),
+        state,
+        in_flight: leg.place == Place::InFlight,
+        attempts: leg.attempts(),
+        due: leg.due(),
+        held: leg.hold().cloned(),
+        last_reply: leg.past.as_ref().map(|it| it.last_reply.clone()).unwrap_or_default(),
+        recipients: leg.recipients.iter().map(|it| it.index).collect(),
+    }
+}
+
+fn matches_text(row: &mut Queued, selector: &Selector) -> bool {
+    let asks = selector.recipient.is_some() || selector.sender.is_some();
+    let Some(message) = &row.message else { return !asks };
+    let envelope = &message.envelope;
+    if selector.sender.as_ref().is_some_and(|it| !it.matches_path(&envelope.reverse_path)) {
+        return false;
+    }
+    if let Some(wanted) = &selector.recipient {
+        let meant = |index: &u16| {
+            envelope
+                .recipients
+                .get(usize::from(*index))
+                .is_some_and(|it| wanted.matches(&it.address))
+        };
+        for leg in &mut row.legs {
+            leg.recipients.retain(meant);
+        }
+        row.legs.retain(|it| !it.recipients.is_empty());
+    }
+    !row.legs.is_empty()
+}

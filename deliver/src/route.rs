@@ -1,0 +1,126 @@
+//! Where a recipient goes, by the table of this moment.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use directory::Directory;
+use mail::{Address, AddressKey, Recipient, RecipientKind, Reply, Timestamp};
+use router::{Admission, Decision, Domains, Facts, HoldReason, Route, SiteStates};
+
+use crate::hop::HopKey;
+use crate::queue::leg::Hold;
+
+/// The facts of routing, each swapped whole: the table by its directory, the rest by the gateway.
+pub struct Routes {
+    directory: Arc<Directory>,
+    domains: ArcSwap<Domains>,
+    sites: ArcSwap<SiteStates>,
+    /// Keyed anew in each process, so that nobody can choose addresses that collide.
+    hasher: RandomState,
+    smart_host: bool,
+}
+
+/// What the table says of one recipient.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    pub hop: HopKey,
+    /// Names the mailbox, whichever of its addresses was used.
+    pub mailbox: u64,
+    /// The recipient as that hop knows it.
+    pub onward: Address,
+    pub hold: Option<Hold>,
+    pub generation: u64,
+    /// When the mailbox last moved: its new home may not know it yet.
+    pub moved_at: Option<Timestamp>,
+}
+
+impl Routes {
+    pub fn new(directory: Arc<Directory>, domains: Domains, smart_host: bool) -> Self {
+        Self {
+            directory,
+            domains: ArcSwap::from_pointee(domains),
+            sites: ArcSwap::from_pointee(SiteStates::default()),
+            hasher: RandomState::new(),
+            smart_host,
+        }
+    }
+
+    pub fn directory(&self) -> &Arc<Directory> {
+        &self.directory
+    }
+
+    pub fn set_domains(&self, domains: Domains) {
+        self.domains.store(Arc::new(domains));
+    }
+
+    pub fn set_sites(&self, sites: SiteStates) {
+        self.sites.store(Arc::new(sites));
+    }
+
+    pub fn sites(&self) -> arc_swap::Guard<Arc<SiteStates>> {
+        self.sites.load()
+    }
+
+    pub fn domains(&self) -> arc_swap::Guard<Arc<Domains>> {
+        self.domains.load()
+    }
+
+    pub fn generation(&self) -> u64 {
+        self.directory.current().generation()
+    }
+
+    /// Calls `then` with the decision; all of it is made under one snapshot of the table.
+    pub fn decide<R>(
+        &self,
+        address: &Address,
+        admission: Admission,
+        then: impl FnOnce(&Decision<'_>) -> R,
+    ) -> R {
+        let table = self.directory.current();
+        let (domains, sites) = (self.domains.load(), self.sites.load());
+        let facts = Facts { table: &table, domains: &domains, sites: &sites, admission };
+        then(&router::decide(&facts, address))
+    }
+
+    /// Where an accepted recipient goes now. `Err`: the table of this moment has no place for it.
+    pub fn destination(&self, recipient: &Recipient) -> Result<Destination, Reply> {
+        let table = self.directory.current();
+        let (domains, sites) = (self.domains.load(), self.sites.load());
+        let facts =
+            Facts { table: &table, domains: &domains, sites: &sites, admission: Admission::Any };
+        let decision = router::decide(&facts, &recipient.address);
+        let entry = decision.entry();
+        let key = entry.map_or_else(|| recipient.address.key(), |it| it.address.key());
+        let (hop, hold) = match (&recipient.kind, decision.route.clone()) {
+            (RecipientKind::Copy { site }, _) => (HopKey::Site(site.clone()), None),
+            (_, Route::Site { site, .. }) => (HopKey::Site(site), None),
+            (_, Route::Hold { site, reason: HoldReason::Cutover }) => {
+                (HopKey::Site(site), Some(Hold::Cutover))
+            }
+            (_, Route::Hold { site, reason: HoldReason::UnknownSite }) => {
+                let text = format!("The table names site {site}, which is not configured");
+                return Err(Reply::with_text(451, (4, 3, 5), text));
+            }
+            (_, Route::Remote { .. }) if self.smart_host => (HopKey::SmartHost, None),
+            (_, Route::Remote { domain }) => (HopKey::Domain(domain), None),
+            (_, Route::Reject(reply)) => return Err(reply),
+        };
+        let onward = match &hop {
+            HopKey::Site(site) => router::onward(&domains, site, &recipient.address, entry),
+            HopKey::Domain(_) | HopKey::SmartHost => recipient.address.clone(),
+        };
+        Ok(Destination {
+            mailbox: self.mailbox(&key),
+            hop,
+            onward,
+            hold,
+            generation: decision.generation,
+            moved_at: entry.map(|it| it.changed_at),
+        })
+    }
+
+    pub fn mailbox(&self, key: &AddressKey) -> u64 {
+        self.hasher.hash_one(key)
+    }
+}

@@ -1,0 +1,448 @@
+//! From what the far side said to what the queue, the ledger, the breaker and the sender hear.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use health::Event as HealthEvent;
+use mail::{Reply, Timestamp};
+use spool::{Event, Message, What};
+
+use crate::connection::{Connection, RecipientResult, Transaction, TransactionResult};
+use crate::delivery::{Delivery, now};
+use crate::fate::{Fate, FateContext, HopEffect, HopKind, Verdict, fate};
+use crate::hop::{Hop, HopKey};
+use crate::notice::{self, Notice};
+use crate::queue::leg::{Hold, LegId};
+use crate::queue::{Next, Work};
+use crate::retry::{self, RetryClass};
+use crate::targets::ConnectFailure;
+
+/// What went over the wire, for whom, and what came back: three lists in one order.
+pub(crate) struct Batch {
+    pub transactions: Vec<Transaction>,
+    pub prepared: Vec<Prepared>,
+    pub results: Vec<TransactionResult>,
+}
+
+/// A leg that is being attempted.
+pub(crate) struct Prepared {
+    pub work: Work<Arc<Message>>,
+    /// Recipients that belong elsewhere by the table of this moment.
+    pub strays: Vec<(u16, Next)>,
+    /// The generation of the table that sent the others here.
+    pub generation: u64,
+    /// When a mailbox of this leg last moved.
+    pub moved_at: Option<Timestamp>,
+}
+
+/// A connection that broke off this often with the same message has that message deferred, so
+/// that one message cannot keep a site down.
+const ABORTS_MAX: u8 = 3;
+
+/// What one attempt of one message came to.
+#[derive(Default)]
+struct Judged {
+    fates: Vec<(u16, Next)>,
+    events: Vec<(What, Vec<u16>)>,
+    bounces: Vec<(u16, Reply)>,
+    effect: Option<HealthEvent>,
+}
+
+impl Judged {
+    fn event(&mut self, index: u16, what: What) {
+        match self.events.iter_mut().find(|it| it.0 == what) {
+            Some((_, list)) => list.push(index),
+            None => self.events.push((what, vec![index])),
+        }
+    }
+
+    /// The gravest observation wins: a fault over a failure over a success.
+    fn observe(&mut self, event: HealthEvent) {
+        let grave = |it: &HealthEvent| match it {
+            HealthEvent::Fault { .. } => 3,
+            HealthEvent::Throttled => 2,
+            HealthEvent::HostFailed { .. } => 1,
+            _ => 0,
+        };
+        if self.effect.as_ref().is_none_or(|it| grave(&event) > grave(it)) {
+            self.effect = Some(event);
+        }
+    }
+}
+
+/// Applies the results of a batch.
+pub(crate) async fn settle(
+    delivery: &Delivery,
+    hop: &Arc<Hop>,
+    connection: &Connection,
+    batch: Batch,
+) {
+    let now = now();
+    let mut finished: Vec<(LegId, Vec<(u16, Next)>)> = Vec::with_capacity(batch.prepared.len());
+    let mut observed: Vec<HealthEvent> = Vec::new();
+    let tried = batch.prepared.into_iter().zip(batch.results);
+    for (transaction, (prepared, result)) in batch.transactions.iter().zip(tried) {
+        let mut judged = judge(delivery, hop, connection.host(), &prepared, &result, now);
+        if !judged.bounces.is_empty() {
+            let fates =
+                bounce(delivery, transaction, prepared.generation, &judged.bounces, now).await;
+            judged.fates.extend(fates);
+        }
+        if !connection.capabilities().dsn {
+            notice::relayed(delivery, transaction, &result, connection.host()).await;
+        }
+        log(hop, &prepared, &judged);
+        for (what, recipients) in judged.events {
+            count(delivery, hop, &what, recipients.len(), prepared.work.accepted_at, now);
+            let id = prepared.work.id;
+            delivery.0.spool.post(Event { id, recipients, at: now, what });
+        }
+        let mut fates = judged.fates;
+        fates.extend(prepared.strays);
+        finished.push((prepared.work.leg, fates));
+        observed.extend(judged.effect);
+    }
+    for event in summary(observed) {
+        delivery.observe(hop, event);
+    }
+    let kicks = {
+        let mut queues = delivery.0.queues.lock();
+        let mut hops = Vec::new();
+        for (leg, fates) in finished {
+            hops.extend(queues.finish(leg, &fates, true, now));
+        }
+        hops.sort_unstable();
+        hops.dedup();
+        delivery.0.kicks(&mut queues, &hops)
+    };
+    delivery.act(kicks);
+}
+
+/// One success and one failure say as much as sixteen.
+fn summary(observed: Vec<HealthEvent>) -> Vec<HealthEvent> {
+    let mut kept: Vec<HealthEvent> = Vec::new();
+    for event in observed {
+        if !kept.iter().any(|it| std::mem::discriminant(it) == std::mem::discriminant(&event)) {
+            kept.push(event);
+        }
+    }
+    kept
+}
+
+fn judge(
+    delivery: &Delivery,
+    hop: &Hop,
+    host: &str,
+    prepared: &Prepared,
+    result: &TransactionResult,
+    now: Timestamp,
+) -> Judged {
+    let mut judged = Judged::default();
+    let context = FateContext {
+        hop: kind(&hop.key),
+        age: now.since(prepared.work.accepted_at),
+        since_move: prepared.moved_at.map(|it| now.since(it)),
+        directory_lag_grace: delivery.0.settings.directory_lag_grace,
+    };
+    for (index, outcome) in &result.recipients {
+        let verdict = fate(outcome, &context);
+        judge_one(delivery, hop, host, prepared, (*index, outcome), verdict, &mut judged, now);
+    }
+    judged
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one recipient's share of a batch, split from `judge` for size"
+)]
+fn judge_one(
+    delivery: &Delivery,
+    hop: &Hop,
+    host: &str,
+    prepared: &Prepared,
+    (index, outcome): (u16, &RecipientResult),
+    verdict: Verdict,
+    judged: &mut Judged,
+    now: Timestamp,
+) {
+    let (work, generation) = (&prepared.work, prepared.generation);
+    let said = words(outcome);
+    match verdict.hop {
+        HopEffect::Healthy => judged.observe(HealthEvent::Worked),
+        HopEffect::SlowDown => judged.observe(HealthEvent::Throttled),
+        HopEffect::Failing => judged.observe(HealthEvent::HostFailed { why: said.clone() }),
+        HopEffect::PreferIpv4 | HopEffect::None => (),
+    }
+    let deferred = |due: Timestamp| What::Deferred {
+        hop: hop.key.to_string(),
+        host: host.to_owned(),
+        generation,
+        attempt: work.attempts + 1,
+        reply: said.clone(),
+        due,
+    };
+    match verdict.fate {
+        Fate::Delivered => {
+            judged.fates.push((index, Next::Settled));
+            judged.event(
+                index,
+                What::Delivered {
+                    hop: hop.key.to_string(),
+                    host: host.to_owned(),
+                    generation,
+                    attempt: work.attempts + 1,
+                    reply: said,
+                    maybe_duplicate: work.maybe_duplicate,
+                },
+            );
+        }
+        Fate::Retry { class } if goes_again(hop, class, work.aborts) => {
+            judged.fates.push((index, Next::Again));
+        }
+        Fate::Retry { class } => {
+            let due = now.plus(wait(delivery, class, work.attempts + 1));
+            judged.event(index, deferred(due));
+            let maybe_duplicate = class == RetryClass::MaybeDuplicate;
+            judged.fates.push((index, Next::Later { due, reply: said, maybe_duplicate }));
+        }
+        Fate::Hold { reason } => {
+            judged.event(index, What::Held { by: "causeway".into(), why: reason });
+            judged.fates.push((index, Next::Hold(Hold::Loop)));
+        }
+        Fate::HoldSite { reason } if hop.is_site() => {
+            judged.event(index, deferred(now));
+            judged.observe(HealthEvent::Fault { why: reason });
+            judged.fates.push((index, Next::Again));
+        }
+        Fate::HoldSite { .. } => {
+            let due = now.plus(wait(delivery, RetryClass::Refusal, work.attempts + 1));
+            judged.event(index, deferred(due));
+            judged.fates.push((index, Next::Later { due, reply: said, maybe_duplicate: false }));
+        }
+        Fate::Bounce { reply } => judged.bounces.push((index, reply)),
+    }
+}
+
+/// A site's failing connection is the breaker's business, not the message's: the message keeps
+/// its place. The domains of strangers have no breaker; their mail waits by the schedule.
+fn goes_again(hop: &Hop, class: RetryClass, aborts: u8) -> bool {
+    match class {
+        RetryClass::Free => true,
+        RetryClass::Connection => hop.is_site() && aborts < ABORTS_MAX,
+        _ => false,
+    }
+}
+
+fn kind(key: &HopKey) -> HopKind {
+    match key {
+        HopKey::Site(_) => HopKind::Site,
+        HopKey::SmartHost => HopKind::SmartHost,
+        HopKey::Domain(_) => HopKind::Stranger,
+    }
+}
+
+fn wait(delivery: &Delivery, class: RetryClass, attempts: u32) -> Duration {
+    retry::delay(&delivery.0.settings.retry, class, attempts, rand::random())
+}
+
+fn words(outcome: &RecipientResult) -> String {
+    match outcome {
+        RecipientResult::Delivered(reply) | RecipientResult::Refused { reply, .. } => {
+            reply.to_string()
+        }
+        RecipientResult::Failed(error) => error.to_string(),
+        RecipientResult::Unknown(error) => format!("no answer after the message: {error}"),
+    }
+}
+
+fn log(hop: &Hop, prepared: &Prepared, judged: &Judged) {
+    let id = prepared.work.id;
+    for (what, recipients) in &judged.events {
+        match what {
+            What::Delivered { reply, generation, .. } => {
+                tracing::info!(%id, hop = %hop.key, n_recipients = recipients.len(), generation, reply, "Delivered.");
+            }
+            What::Deferred { reply, due, .. } => {
+                tracing::warn!(%id, hop = %hop.key, n_recipients = recipients.len(), reply, %due, "Deferred.");
+            }
+            What::Held { why, .. } => {
+                tracing::error!(%id, hop = %hop.key, n_recipients = recipients.len(), why, "On hold.");
+            }
+            _ => (),
+        }
+    }
+}
+
+fn count(
+    delivery: &Delivery,
+    hop: &Hop,
+    what: &What,
+    n: usize,
+    accepted_at: Timestamp,
+    now: Timestamp,
+) {
+    let metrics = &delivery.0.metrics;
+    let outcome = match what {
+        What::Delivered { maybe_duplicate, .. } => {
+            let seconds = now.since(accepted_at).as_secs_f64();
+            metrics.delivery_seconds.with_label_values(&[hop.key.label()]).observe(seconds);
+            metrics.maybe_duplicates.inc_by(if *maybe_duplicate { n as u64 } else { 0 });
+            "delivered"
+        }
+        What::Deferred { .. } => "deferred",
+        What::Held { .. } => "held",
+        _ => return,
+    };
+    metrics.recipients.with_label_values(&[hop.key.label(), outcome]).inc_by(n as u64);
+}
+
+/// Tells the sender, and settles in the same record; what could not be written is tried again.
+async fn bounce(
+    delivery: &Delivery,
+    transaction: &Transaction,
+    generation: u64,
+    bounces: &[(u16, Reply)],
+    now: Timestamp,
+) -> Vec<(u16, Next)> {
+    let message = &transaction.message;
+    let notice = Notice::Failed { generation, expired: false };
+    let done = notice::tell(delivery, message, bounces, notice).await;
+    let next = |reply: &Reply| match done {
+        true => Next::Settled,
+        false => Next::Later {
+            due: now.plus(wait(delivery, RetryClass::Refusal, 1)),
+            reply: reply.to_string(),
+            maybe_duplicate: false,
+        },
+    };
+    bounces.iter().map(|(index, reply)| (*index, next(reply))).collect()
+}
+
+/// The leg goes back untouched.
+pub(crate) fn put_back(delivery: &Delivery, work: &Work<Arc<Message>>) {
+    let hops = delivery.0.queues.lock().finish(work.leg, &[], false, now());
+    delivery.kick(&hops);
+}
+
+fn finish_all(delivery: &Delivery, work: &Work<Arc<Message>>, next: &Next) {
+    let fates: Vec<_> = work.recipients.iter().map(|it| (it.index, next.clone())).collect();
+    let hops = delivery.0.queues.lock().finish(work.leg, &fates, false, now());
+    delivery.kick(&hops);
+}
+
+/// The message has had its time: its sender is told, or nobody where nobody may be.
+pub(crate) async fn expire(delivery: &Delivery, work: Work<Arc<Message>>, message: &Arc<Message>) {
+    let reply = Reply::new(550, (5, 4, 7), "Message expired before the next hop took it");
+    let expired: Vec<_> = work.recipients.iter().map(|it| (it.index, reply.clone())).collect();
+    let generation = delivery.0.routes.generation();
+    let notice = Notice::Failed { generation, expired: true };
+    if notice::tell(delivery, message, &expired, notice).await {
+        tracing::warn!(id = %work.id, "Expired.");
+        finish_all(delivery, &work, &Next::Settled);
+    } else {
+        put_back(delivery, &work);
+    }
+}
+
+/// The sender hears that the message is late; it keeps its turn.
+pub(crate) async fn notify_delay(
+    delivery: &Delivery,
+    work: Work<Arc<Message>>,
+    message: &Arc<Message>,
+) {
+    let last = Reply::new(450, (4, 4, 1), "Not delivered yet");
+    let late: Vec<_> = work.recipients.iter().map(|it| (it.index, last.clone())).collect();
+    notice::tell(delivery, message, &late, Notice::Delayed).await;
+    delivery.0.queues.lock().mark_delay_notified(work.leg);
+    put_back(delivery, &work);
+}
+
+/// An operator gives up on some recipients of a leg. True if they are settled.
+pub(crate) async fn bounce_by_order(
+    delivery: &Delivery,
+    work: Work<Arc<Message>>,
+    message: &Arc<Message>,
+    recipients: &[u16],
+    by: &str,
+    why: &str,
+) -> bool {
+    let text = if why.is_empty() { "Returned by an operator".to_owned() } else { why.to_owned() };
+    let reply = Reply::with_text(550, (5, 0, 0), text);
+    let given_up: Vec<_> = recipients.iter().map(|it| (*it, reply.clone())).collect();
+    let generation = delivery.0.routes.generation();
+    let notice = Notice::Failed { generation, expired: false };
+    let done = notice::tell(delivery, message, &given_up, notice).await;
+    let next = if done { Next::Settled } else { Next::Again };
+    let fates: Vec<_> = recipients.iter().map(|it| (*it, next.clone())).collect();
+    let hops = delivery.0.queues.lock().finish(work.leg, &fates, false, now());
+    delivery.kick(&hops);
+    tracing::warn!(id = %message.id, by, why, done, "Bounced by an operator.");
+    done
+}
+
+/// No connection: a site's breaker hears of it, a stranger's mail is deferred or returned.
+pub(crate) async fn cannot_connect(delivery: &Delivery, hop: &Arc<Hop>, failure: ConnectFailure) {
+    delivery.0.metrics.connection_failures.with_label_values(&[hop.key.label()]).inc();
+    tracing::warn!(hop = %hop.key, reason = %failure, "Cannot connect.");
+    if hop.is_site() {
+        delivery.observe(hop, HealthEvent::HostFailed { why: failure.to_string() });
+        return;
+    }
+    loop {
+        let works = {
+            let mut queues = delivery.0.queues.lock();
+            queues.take(hop.index, hop.settings.batch, delivery.moment())
+        };
+        if works.is_empty() {
+            return;
+        }
+        for work in works {
+            match &failure {
+                ConnectFailure::Never(reply) => return_work(delivery, work, reply).await,
+                ConnectFailure::Now { .. } => {
+                    defer_work(delivery, hop, &work, &failure.to_string())
+                }
+            }
+        }
+    }
+}
+
+fn defer_work(delivery: &Delivery, hop: &Hop, work: &Work<Arc<Message>>, reply: &str) {
+    let now = now();
+    let due = now.plus(wait(delivery, RetryClass::Connection, work.attempts + 1));
+    let what = What::Deferred {
+        hop: hop.key.to_string(),
+        host: String::new(),
+        generation: delivery.0.routes.generation(),
+        attempt: work.attempts + 1,
+        reply: reply.to_owned(),
+        due,
+    };
+    let recipients: Vec<u16> = work.recipients.iter().map(|it| it.index).collect();
+    count(delivery, hop, &what, recipients.len(), work.accepted_at, now);
+    delivery.0.spool.post(Event { id: work.id, recipients, at: now, what });
+    let later = Next::Later { due, reply: reply.to_owned(), maybe_duplicate: false };
+    let fates: Vec<_> = work.recipients.iter().map(|it| (it.index, later.clone())).collect();
+    delivery.0.queues.lock().finish(work.leg, &fates, true, now);
+}
+
+async fn return_work(delivery: &Delivery, work: Work<Arc<Message>>, reply: &Reply) {
+    let (spool, id) = (delivery.0.spool.clone(), work.id);
+    let loaded = match &work.message {
+        Some(message) => Some(Arc::clone(message)),
+        None => tokio::task::spawn_blocking(move || spool.load(id).ok()).await.ok().flatten(),
+    };
+    let Some(message) = loaded else { return put_back(delivery, &work) };
+    let bounces: Vec<_> = work.recipients.iter().map(|it| (it.index, reply.clone())).collect();
+    let generation = delivery.0.routes.generation();
+    let notice = Notice::Failed { generation, expired: false };
+    let next = match notice::tell(delivery, &message, &bounces, notice).await {
+        true => Next::Settled,
+        false => Next::Later {
+            due: now().plus(wait(delivery, RetryClass::Refusal, work.attempts + 1)),
+            reply: reply.to_string(),
+            maybe_duplicate: false,
+        },
+    };
+    finish_all(delivery, &work, &next);
+}

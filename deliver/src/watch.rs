@@ -1,0 +1,169 @@
+//! What happens without anybody submitting: breakers act on what was observed, sites that are
+//! down are probed, deferred mail comes due, old mail is looked after.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use health::{Change, Event, State};
+use router::{SiteState, SiteStates};
+
+use crate::delivery::{Delivery, now};
+use crate::hop::{Hop, HopKey};
+use crate::{old, worker};
+
+/// How often the timers are looked at.
+const TICK: Duration = Duration::from_millis(100);
+/// Waiting mail is looked through for expiry and notices this often.
+const OLD_EVERY: Duration = Duration::from_secs(30);
+/// Gauges are refreshed this often.
+const GAUGES_EVERY: Duration = Duration::from_secs(2);
+
+impl Delivery {
+    /// Runs until the stop token is cancelled. To be spawned once, on the control runtime.
+    pub async fn watch(self) {
+        for hop in self.hops() {
+            if hop.is_site() {
+                self.0.tracker.spawn(probe(self.clone(), hop));
+            }
+        }
+        let mut old_at = Instant::now();
+        let mut gauges_at = Instant::now();
+        loop {
+            tokio::select! {
+                () = self.0.stop.cancelled() => return,
+                () = tokio::time::sleep(TICK) => (),
+            }
+            let due = self.0.queues.lock().tick(now());
+            self.kick(&due);
+            self.tick_breakers();
+            if gauges_at.elapsed() >= GAUGES_EVERY {
+                gauges_at = Instant::now();
+                self.publish_gauges();
+            }
+            if old_at.elapsed() >= OLD_EVERY {
+                old_at = Instant::now();
+                old::look_after(&self).await;
+            }
+        }
+    }
+
+    /// Feeds one observation to a hop's breaker and does what follows from it.
+    pub(crate) fn observe(&self, hop: &Arc<Hop>, event: Event) {
+        let moment = self.moment();
+        let (change, limit, why, state) = {
+            let mut breaker = hop.breaker.lock();
+            let change = breaker.step(event, moment);
+            (change, breaker.limit(), breaker.why().to_owned(), breaker.state())
+        };
+        self.apply(hop, change, limit, &why, state);
+    }
+
+    fn apply(&self, hop: &Arc<Hop>, change: Change, limit: usize, why: &str, state: State) {
+        let mut queues = self.0.queues.lock();
+        queues.workers(hop.index).set_limit(limit);
+        match change {
+            Change::None => return,
+            Change::Closed => {
+                queues.close(hop.index);
+                queues.workers(hop.index).wake_all();
+                tracing::error!(hop = %hop.key, ?state, reason = why, "Stopped attempting: mail for it is kept.");
+            }
+            Change::Opened => {
+                queues.open(hop.index);
+                let waiting = queues.ready(hop.index);
+                tracing::warn!(hop = %hop.key, waiting, "Attempting again.");
+            }
+        }
+        drop(queues);
+        let up = i64::from(change == Change::Opened);
+        self.0.metrics.hop_up.with_label_values(&[hop.key.label()]).set(up);
+        self.publish_sites();
+        self.kick(&[hop.index]);
+    }
+
+    fn tick_breakers(&self) {
+        let moment = self.moment();
+        for hop in self.hops() {
+            if !hop.is_site() {
+                continue;
+            }
+            let (change, limit, why, state, canary) = {
+                let mut breaker = hop.breaker.lock();
+                let was_open = breaker.is_open();
+                breaker.expire_override(moment);
+                let change = match (was_open, breaker.is_open()) {
+                    (true, false) => Change::Closed,
+                    (false, true) => Change::Opened,
+                    _ => Change::None,
+                };
+                let canary = breaker.canary_due(moment);
+                (change, breaker.limit(), breaker.why().to_owned(), breaker.state(), canary)
+            };
+            self.apply(&hop, change, limit, &why, state);
+            if canary {
+                self.spawn(worker::canary(self.clone(), hop));
+            }
+        }
+    }
+
+    /// Tells routing which sites are up.
+    pub(crate) fn publish_sites(&self) {
+        let mut states = SiteStates::default();
+        for hop in self.hops() {
+            if let HopKey::Site(name) = &hop.key {
+                let breaker = hop.breaker.lock();
+                let state = match (breaker.ordered(), breaker.is_open()) {
+                    (_, true) => SiteState::Up,
+                    (Some(_), false) => SiteState::Held,
+                    (None, false) if breaker.state() == State::Faulted => SiteState::Held,
+                    (None, false) => SiteState::Down,
+                };
+                states.set(name.clone(), state);
+            }
+        }
+        self.0.routes.set_sites(states);
+    }
+
+    fn publish_gauges(&self) {
+        let mut totals = std::collections::BTreeMap::<String, [usize; 5]>::new();
+        let queues = self.0.queues.lock();
+        for hop in self.hops() {
+            let counts = queues.counts(hop.index);
+            let open = queues.connections(hop.index);
+            let row = totals.entry(hop.key.label().to_owned()).or_default();
+            let add = [counts.queued, counts.in_flight, counts.deferred, counts.held, open];
+            row.iter_mut().zip(add).for_each(|(sum, it)| *sum += it);
+        }
+        self.0.metrics.cached_bytes.set(to_gauge(queues.cached_bytes()));
+        drop(queues);
+        for (label, row) in totals {
+            for (state, value) in ["queued", "in_flight", "deferred", "held"].iter().zip(row) {
+                let gauge = self.0.metrics.queued.with_label_values(&[label.as_str(), state]);
+                gauge.set(to_gauge(value as u64));
+            }
+            self.0.metrics.connections.with_label_values(&[&label]).set(to_gauge(row[4] as u64));
+        }
+    }
+}
+
+fn to_gauge(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// Knocks at a site that is down until it answers.
+async fn probe(delivery: Delivery, hop: Arc<Hop>) {
+    loop {
+        tokio::select! {
+            () = delivery.0.stop.cancelled() => return,
+            () = tokio::time::sleep(hop.settings.probe_every) => (),
+        }
+        if !hop.breaker.lock().wants_probe() {
+            continue;
+        }
+        let event = match worker::probe(&delivery, &hop).await {
+            Ok(()) => Event::ProbeWorked,
+            Err(why) => Event::ProbeFailed { why },
+        };
+        delivery.observe(&hop, event);
+    }
+}

@@ -1,0 +1,432 @@
+//! The table, as operators edit and question it.
+
+use std::sync::Arc;
+
+use admin::{Author, BackendError, ByteStream};
+use api::{
+    Change, Changed, EntryList, EntryPatch, Explain, Explanation, FieldError, ImportOptions,
+    Imported, ListQuery, TableEdit, TableEdits, TableInfo,
+};
+use bytes::Bytes;
+use directory::{EditError, EditRequest};
+use mail::{Address, SiteName};
+use router::{
+    Admission, Domains, Edit, Entry, Facts, Field, MoveState, Put, Route, StateRule, Table,
+};
+
+use super::{Control, page_limit};
+
+impl Control {
+    pub(super) fn table_info(&self) -> TableInfo {
+        let table = self.routes.directory().current();
+        let last = self.routes.directory().history(None, 1).ok();
+        let changed_at = last.and_then(|it| it.first().map(|it| it.at.to_string()));
+        TableInfo { generation: table.generation(), entries: table.len() as u64, changed_at }
+    }
+
+    /// Walks the table in the order of its keys; bounded by the page, not by the table.
+    pub(super) async fn list_entries(&self, query: ListQuery) -> Result<EntryList, BackendError> {
+        let table = self.routes.directory().snapshot();
+        let limit = page_limit(query.limit);
+        blocking(move || {
+            let after =
+                query.cursor.as_deref().map(|it| parse_address(it, "cursor")).transpose()?;
+            let after = after.map(|it| it.key());
+            let mut rows = table.page(after.as_ref(), limit + 1, |it| matches(it, &query));
+            let more = rows.len() > limit;
+            rows.truncate(limit);
+            let next_cursor = rows.last().filter(|_| more).map(|it| it.address.key().to_string());
+            let entries = rows.into_iter().map(entry).collect();
+            Ok(EntryList { generation: table.generation(), entries, next_cursor })
+        })
+        .await
+    }
+
+    pub(super) fn find_entry(&self, address: &str) -> Result<(u64, api::Entry), BackendError> {
+        let key = parse_address(address, "address")?.key();
+        let table = self.routes.directory().current();
+        let found = table.find(&key).map(|it| entry(it.entry()));
+        let found = found.ok_or_else(|| BackendError::not_found(format!("entry for {address}")))?;
+        Ok((table.generation(), found))
+    }
+
+    pub(super) async fn edit_table(
+        &self,
+        edits: TableEdits,
+        author: Author,
+    ) -> Result<Changed, BackendError> {
+        let wishes = self.wishes(&edits.edits)?;
+        let request = EditRequest {
+            edits: wishes,
+            author: author.0,
+            reason: edits.reason.clone().unwrap_or_default(),
+            expect_generation: edits.expect_generation,
+            at: self.now(),
+        };
+        self.run_edit(request, edits.dry_run).await
+    }
+
+    pub(super) async fn import_table(
+        &self,
+        csv: Bytes,
+        options: ImportOptions,
+        author: Author,
+    ) -> Result<Imported, BackendError> {
+        let domains = Arc::clone(&self.routes.domains());
+        let table = self.routes.directory().snapshot();
+        let previous_generation = table.generation();
+        let replace = options.replace;
+        let (edits, rows) = blocking(move || {
+            let mut edits = directory::parse_csv(&csv, &domains).map_err(row_errors)?;
+            let rows = edits.len() as u64;
+            if replace {
+                edits.extend(missing(&table, &edits));
+            }
+            Ok((edits, rows))
+        })
+        .await?;
+        let request = EditRequest {
+            edits,
+            author: author.0,
+            reason: options.reason.clone().unwrap_or_else(|| "import".into()),
+            expect_generation: options.expect_generation,
+            at: self.now(),
+        };
+        let done = self.run_edit(request, options.dry_run).await?;
+        Ok(Imported {
+            generation: done.generation,
+            previous_generation,
+            dry_run: options.dry_run,
+            rows,
+            added: done.added,
+            changed: done.changed,
+            removed: done.removed,
+        })
+    }
+
+    /// Plans, and unless it is a rehearsal commits, publishes, and routes waiting mail again.
+    async fn run_edit(&self, request: EditRequest, dry_run: bool) -> Result<Changed, BackendError> {
+        let directory = Arc::clone(self.routes.directory());
+        if dry_run {
+            let rehearse = move || rehearse(&directory.snapshot(), &request);
+            return blocking(rehearse).await;
+        }
+        let author = request.author.clone();
+        let (committed, before, after) = blocking(move || {
+            let before = directory.snapshot();
+            let committed = directory.edit(&request).map_err(edit_error)?;
+            Ok((committed, before, directory.snapshot()))
+        })
+        .await?;
+        self.delivery.table_changed(&committed.changed);
+        tracing::info!(
+            generation = committed.generation,
+            author,
+            added = committed.added,
+            changed = committed.changed_n,
+            removed = committed.removed,
+            "The table has changed."
+        );
+        Ok(Changed {
+            generation: committed.generation,
+            dry_run,
+            added: committed.added as u64,
+            changed: committed.changed_n as u64,
+            removed: committed.removed as u64,
+            changes: changes_of(&committed.changed, &before, &after),
+        })
+    }
+
+    fn wishes(&self, edits: &[TableEdit]) -> Result<Vec<Edit>, BackendError> {
+        let domains = self.routes.domains();
+        let table = self.routes.directory().current();
+        let mut errors = Vec::new();
+        let mut wishes = Vec::with_capacity(edits.len());
+        for edit in edits {
+            let wish = match edit {
+                TableEdit::Remove { address } => {
+                    parse_address(address, address).map(|it| Edit::Remove(it.key()))
+                }
+                TableEdit::Set { address, entry } => put(&domains, &table, address, entry),
+            };
+            match wish {
+                Ok(Edit::Put(put)) => {
+                    errors.extend(put.problems(&domains).into_iter().map(problem));
+                    wishes.push(Edit::Put(put));
+                }
+                Ok(wish) => wishes.push(wish),
+                Err(BackendError::Invalid { errors: more, .. }) => errors.extend(more),
+                Err(other) => return Err(other),
+            }
+        }
+        match errors.is_empty() {
+            true => Ok(wishes),
+            false => Err(BackendError::Invalid { detail: "Nothing was changed.".into(), errors }),
+        }
+    }
+
+    pub(super) async fn export_table(
+        &self,
+        generation: Option<u64>,
+    ) -> Result<(u64, ByteStream), BackendError> {
+        let table = self.table_at(generation).await?;
+        let generation = table.generation();
+        let csv = blocking(move || Ok(directory::export_csv(&table))).await?;
+        Ok((generation, super::one_piece(csv.into())))
+    }
+
+    pub(super) async fn table_at(
+        &self,
+        generation: Option<u64>,
+    ) -> Result<Arc<Table>, BackendError> {
+        let current = self.routes.directory().snapshot();
+        let Some(wanted) = generation.filter(|it| *it != current.generation()) else {
+            return Ok(current);
+        };
+        let directory = Arc::clone(self.routes.directory());
+        let found = blocking(move || {
+            directory.at(wanted).map_err(|it| BackendError::Failed { detail: it.to_string() })
+        });
+        found.await?.ok_or_else(|| BackendError::not_found(format!("generation {wanted}")))
+    }
+
+    pub(super) async fn explain_address(
+        &self,
+        question: Explain,
+    ) -> Result<Explanation, BackendError> {
+        let address = match question.address.eq_ignore_ascii_case("postmaster") {
+            true => self.routes.domains().postmaster().ok_or_else(|| {
+                BackendError::invalid("address", "there is no relay domain to be postmaster of")
+            })?,
+            false => parse_address(&question.address, "address")?,
+        };
+        let admission = self.admission(question.ip.as_deref())?;
+        let table = self.table_at(question.generation).await?;
+        let (domains, sites) = (self.routes.domains(), self.routes.sites());
+        let facts = Facts { table: &table, domains: &domains, sites: &sites, admission };
+        let decision = router::decide(&facts, &address);
+        let words = router::explain(&decision);
+        let (verdict, hop, copy_to, reply) = match &decision.route {
+            Route::Site { site, copy_to, .. } => {
+                ("deliver", Some(site.to_string()), copy_to.as_ref().map(ToString::to_string), None)
+            }
+            Route::Hold { site, .. } => ("hold", Some(site.to_string()), None, None),
+            Route::Remote { domain } => ("deliver", Some(domain.to_string()), None, None),
+            Route::Reject(reply) => ("reject", None, None, Some(reply.to_string())),
+        };
+        let onward = match &decision.route {
+            Route::Site { site, .. } | Route::Hold { site, .. } => {
+                Some(router::onward(&domains, site, &address, decision.entry()).to_string())
+            }
+            Route::Remote { .. } => Some(address.to_string()),
+            Route::Reject(_) => None,
+        };
+        Ok(Explanation {
+            address: address.to_string(),
+            generation: decision.generation,
+            verdict: verdict.into(),
+            hop,
+            onward,
+            copy_to,
+            reply,
+            text: words.to_string(),
+            conclusion: words.conclusion,
+            steps: words
+                .steps
+                .into_iter()
+                .map(|it| api::Step { question: it.question, answer: it.answer })
+                .collect(),
+        })
+    }
+
+    /// Without an address, as a stranger at the MX; with one, as whoever may relay from there.
+    fn admission(&self, ip: Option<&str>) -> Result<Admission, BackendError> {
+        let Some(ip) = ip else { return Ok(Admission::RelayDomainsOnly) };
+        let ip: std::net::IpAddr =
+            ip.parse().map_err(|_| BackendError::invalid("ip", "want an IPv4 or IPv6 address"))?;
+        let config = self.config.load();
+        let relays =
+            config.listeners.iter().flat_map(|it| &it.relay_from).any(|it| it.contains(&ip));
+        Ok(if relays { Admission::Any } else { Admission::RelayDomainsOnly })
+    }
+}
+
+/// Runs what may take longer than a reactor should wait.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, BackendError> + Send + 'static,
+) -> Result<T, BackendError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|it| Err(BackendError::Failed { detail: it.to_string() }))
+}
+
+fn parse_address(text: &str, place: &str) -> Result<Address, BackendError> {
+    text.parse().map_err(|it: mail::AddressError| BackendError::invalid(place, it.to_string()))
+}
+
+fn put(
+    domains: &Domains,
+    table: &Table,
+    address: &str,
+    patch: &EntryPatch,
+) -> Result<Edit, BackendError> {
+    let invalid =
+        |column: &str, why: String| BackendError::invalid(format!("{address}: {column}"), why);
+    let parsed = parse_address(address, address)?;
+    let before = table.find(&parsed.key()).map(|it| it.entry().clone());
+    let home = match (&patch.home, &before) {
+        (Some(home), _) => SiteName::new(home),
+        (None, Some(before)) => before.home.clone(),
+        (None, None) => return Err(invalid("home", "a new entry needs a home".into())),
+    };
+    // An edit by an alias is an edit of its mailbox.
+    let named = before.map_or(parsed, |it| it.address);
+    let mut put = Put::new(named, home, domains);
+    if let Some(state) = patch.state {
+        put.state = StateRule::Is(move_state(state));
+    }
+    put.batch = text_field(patch.batch.as_ref());
+    put.note = text_field(patch.note.as_ref());
+    put.cloud_address = match &patch.cloud_address {
+        None => Field::Keep,
+        Some(None) => Field::Clear,
+        Some(Some(text)) => Field::Is(parse_address(text, &format!("{address}: cloud_address"))?),
+    };
+    if let Some(aliases) = &patch.aliases {
+        let parsed: Result<Vec<Address>, _> =
+            aliases.iter().map(|it| parse_address(it, &format!("{address}: aliases"))).collect();
+        put.aliases = Field::Is(parsed?.into());
+    }
+    Ok(Edit::Put(Box::new(put)))
+}
+
+fn text_field(patch: Option<&Option<String>>) -> Field<Box<str>> {
+    match patch {
+        None => Field::Keep,
+        Some(None) => Field::Clear,
+        Some(Some(text)) => Field::Is(text.as_str().into()),
+    }
+}
+
+/// Rows of the table that a whole new table does not have.
+fn missing(table: &Table, edits: &[Edit]) -> Vec<Edit> {
+    let named: std::collections::HashSet<_> = edits
+        .iter()
+        .filter_map(|it| match it {
+            Edit::Put(put) => Some(put.address.key()),
+            Edit::Remove(_) => None,
+        })
+        .collect();
+    let gone = table.iter().map(|it| it.address.key()).filter(|it| !named.contains(it));
+    gone.map(Edit::Remove).collect()
+}
+
+fn row_errors(errors: Vec<directory::RowError>) -> BackendError {
+    let n = errors.len();
+    let errors = errors
+        .into_iter()
+        .map(|it| FieldError::row(it.line as u64, &it.column, it.message))
+        .collect();
+    BackendError::Invalid {
+        detail: format!("{n} mistakes in the file; nothing was changed."),
+        errors,
+    }
+}
+
+fn edit_error(error: EditError) -> BackendError {
+    match error {
+        EditError::Conflict { actual, .. } => BackendError::Conflict { generation: actual },
+        EditError::Problems(problems) => BackendError::Invalid {
+            detail: "Nothing was changed.".into(),
+            errors: problems.into_iter().map(problem).collect(),
+        },
+        EditError::Store(error) => BackendError::Failed { detail: error.to_string() },
+    }
+}
+
+fn problem(problem: router::Problem) -> FieldError {
+    FieldError {
+        place: format!("{}: {}", problem.address, problem.column),
+        message: problem.message,
+    }
+}
+
+fn rehearse(table: &Table, request: &EditRequest) -> Result<Changed, BackendError> {
+    let actual = table.generation();
+    if let Some(expected) = request.expect_generation.filter(|it| *it != actual) {
+        return Err(edit_error(EditError::Conflict { expected, actual }));
+    }
+    let plan =
+        table.plan(&request.edits, request.at).map_err(|it| edit_error(EditError::Problems(it)))?;
+    let changes = plan.rows.iter().take(CHANGES_MAX).map(|it| Change {
+        address: it.key().map(ToString::to_string).unwrap_or_default(),
+        before: it.before.as_ref().map(|it| entry(it)),
+        after: it.after.as_ref().map(|it| entry(it)),
+    });
+    Ok(Changed {
+        generation: actual,
+        dry_run: true,
+        added: plan.added() as u64,
+        changed: plan.changed() as u64,
+        removed: plan.removed() as u64,
+        changes: changes.collect(),
+    })
+}
+
+/// Rows that are shown before and after; an import counts the rest.
+const CHANGES_MAX: usize = 10_000;
+
+fn changes_of(keys: &[mail::AddressKey], before: &Table, after: &Table) -> Vec<Change> {
+    let rows = keys.iter().filter_map(|key| {
+        let (old, new) = (before.get(key).map(entry), after.get(key).map(entry));
+        (old != new).then(|| Change { address: key.to_string(), before: old, after: new })
+    });
+    rows.take(CHANGES_MAX).collect()
+}
+
+pub(super) fn move_state(state: api::MoveState) -> MoveState {
+    match state {
+        api::MoveState::OnPrem => MoveState::OnPrem,
+        api::MoveState::Syncing => MoveState::Syncing,
+        api::MoveState::Cutover => MoveState::Cutover,
+        api::MoveState::Cloud => MoveState::Cloud,
+        api::MoveState::Settled => MoveState::Settled,
+    }
+}
+
+fn api_state(state: MoveState) -> api::MoveState {
+    match state {
+        MoveState::OnPrem => api::MoveState::OnPrem,
+        MoveState::Syncing => api::MoveState::Syncing,
+        MoveState::Cutover => api::MoveState::Cutover,
+        MoveState::Cloud => api::MoveState::Cloud,
+        MoveState::Settled => api::MoveState::Settled,
+    }
+}
+
+fn entry(row: &Entry) -> api::Entry {
+    api::Entry {
+        address: row.address.to_string(),
+        home: row.home.to_string(),
+        state: api_state(row.state),
+        batch: row.batch.as_deref().map(str::to_owned),
+        cloud_address: row.cloud_address.as_ref().map(ToString::to_string),
+        aliases: row.aliases.iter().map(ToString::to_string).collect(),
+        note: row.note.as_deref().map(str::to_owned),
+        changed_at: row.changed_at.to_string(),
+        generation: row.generation,
+    }
+}
+
+fn matches(row: &Entry, query: &ListQuery) -> bool {
+    let part = query.matching.as_deref().map(str::to_lowercase);
+    let has = |address: &Address| {
+        part.as_deref().is_none_or(|it| address.to_string().to_lowercase().contains(it))
+    };
+    query.home.as_deref().is_none_or(|it| it == row.home.as_str())
+        && query.state.is_none_or(|it| move_state(it) == row.state)
+        && query.batch.as_deref().is_none_or(|it| row.batch.as_deref() == Some(it))
+        && query.domain.as_deref().is_none_or(|it| row.address.domain().as_str() == it)
+        && query.changed_after.is_none_or(|it| row.generation > it)
+        && (has(&row.address) || row.aliases.iter().any(has))
+}

@@ -1,0 +1,273 @@
+//! The process `causeway serve`: everything opened in the order in which it is needed, started,
+//! and stopped in the order of the data flow.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Instant, SystemTime};
+
+use arc_swap::ArcSwap;
+use config::Config;
+use deliver::{DeliverMetrics, Delivery, Routes};
+use directory::{Directory, DirectoryMetrics};
+use mail::Timestamp;
+use prometheus::Registry;
+use spool::{RealDisk, Recovery, Spool, SpoolMetrics, SystemClock};
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::control::Control;
+use crate::recipients::Recipients;
+use crate::reload::Reloader;
+use crate::{GatewayMetrics, Parts, Server, Serving, Shards, Shutdown, assemble, finish};
+
+/// Threads of the control runtime: admin, names, probes, timers.
+const CONTROL_THREADS: usize = 2;
+
+/// Why the gateway did not start, in words for an operator; `source` says more.
+#[derive(Debug, thiserror::Error)]
+#[error("{tried}")]
+pub struct RunError {
+    tried: String,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// `?` with the sentence that says what was tried.
+trait Tried<T> {
+    fn tried(self, what: impl FnOnce() -> String) -> Result<T, RunError>;
+}
+
+impl<T, E: Into<Box<dyn std::error::Error + Send + Sync>>> Tried<T> for Result<T, E> {
+    fn tried(self, what: impl FnOnce() -> String) -> Result<T, RunError> {
+        self.map_err(|it| RunError { tried: what(), source: it.into() })
+    }
+}
+
+/// Runs the gateway until SIGTERM or SIGINT, then drains.
+///
+/// # Errors
+/// When it cannot start. Once it runs, nothing ends it but a signal.
+pub fn serve(config: Config, config_path: &Path) -> Result<Shutdown, RunError> {
+    let _log = crate::start_logging(&config.log).tried(|| "cannot start logging".into())?;
+    let data_dir = config.server.data_dir.clone();
+    let _lock = lock(&data_dir)?;
+    let control = Builder::new_multi_thread()
+        .worker_threads(CONTROL_THREADS)
+        .thread_name("control")
+        .enable_all()
+        .build()
+        .tried(|| "cannot start the control threads".into())?;
+    let shards = Shards::start(config.server.data_threads, deliver::enter_shard)
+        .tried(|| "cannot start the data threads".into())?;
+    let grace = config.server.shutdown_grace;
+    let started = start(config, config_path, &control, &shards)?;
+    control.block_on(started.until_signalled());
+    tracing::info!("Stopping: transactions and deliveries under way are finished.");
+    started.stop.cancel();
+    let ended = control.block_on(finish(&started.tracker, grace));
+    let _ = fs::remove_file(data_dir.join(api::Addresses::FILE));
+    shards.finish();
+    drop(control);
+    started.spool.close();
+    tracing::info!(?ended, "Stopped.");
+    Ok(ended)
+}
+
+struct Started {
+    control: Arc<Control>,
+    spool: Spool,
+    tracker: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// One gateway for one data folder.
+fn lock(data_dir: &Path) -> Result<File, RunError> {
+    fs::create_dir_all(data_dir).tried(|| format!("cannot make {}", data_dir.display()))?;
+    let path = data_dir.join("lock");
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let file = file.tried(|| format!("cannot open {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err("another gateway uses it")
+            .tried(|| format!("cannot use the data folder {}", data_dir.display())),
+        Err(TryLockError::Error(error)) => {
+            Err(error).tried(|| format!("cannot lock {}", path.display()))
+        }
+    }
+}
+
+fn start(
+    config: Config,
+    config_path: &Path,
+    control: &Runtime,
+    shards: &Shards,
+) -> Result<Started, RunError> {
+    let _context = control.enter();
+    let began = (Instant::now(), Timestamp::from_system(SystemTime::now()));
+    let data_dir = config.server.data_dir.clone();
+    let registry = Registry::new();
+    let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
+
+    let spool_metrics = SpoolMetrics::new();
+    let (spool, recovery) = open_spool(&config, &spool_metrics, &registry)?;
+    let routes = open_routes(&config, &registry)?;
+    let delivery = Delivery::new(deliver::Parts {
+        spool: spool.clone(),
+        routes: Arc::clone(&routes),
+        sites: assemble::sites(&config).tried(|| "cannot set up TLS for the sites".into())?,
+        settings: assemble::delivery(&config).tried(|| "cannot set up TLS".into())?,
+        resolver: assemble::resolver(&config)
+            .tried(|| "cannot read the resolver's settings".into())?,
+        metrics: DeliverMetrics::new(&registry).tried(metrics_twice)?,
+        shards: shards.handles().to_vec(),
+        tracker: tracker.clone(),
+        stop: stop.clone(),
+    });
+    let metrics = GatewayMetrics::new(&registry).tried(metrics_twice)?;
+    let sessions = metrics.sessions_open.clone();
+    let to_deliver = delivery.clone();
+    let parts = Parts {
+        spool: spool.clone(),
+        policy: Arc::new(Recipients::new(Arc::clone(&routes))),
+        handoff: Arc::new(move |message| to_deliver.submit(message)),
+        metrics,
+        tracker: tracker.clone(),
+        stop: stop.clone(),
+    };
+    let server = Server::bind(&config, shards.handles().len(), parts)
+        .tried(|| "cannot listen for mail".into())?;
+    let admin = bind_admin(config.admin.bind)?;
+    let serving = server.serve(shards, control.handle()).tried(|| "cannot serve".into())?;
+
+    tracker.spawn_on(delivery.clone().watch(), control.handle());
+    let recovered = Arc::new(AtomicBool::new(false));
+    take_up(recovery, delivery.clone(), Arc::clone(&recovered))?;
+
+    let token_file =
+        config.admin.token_file.clone().unwrap_or_else(|| data_dir.join("admin.token"));
+    let config = Arc::new(ArcSwap::from_pointee(config));
+    let backend = Arc::new(Control {
+        config: Arc::clone(&config),
+        config_path: config_path.to_owned(),
+        routes: Arc::clone(&routes),
+        delivery,
+        spool: spool.clone(),
+        spool_metrics,
+        reloader: Reloader { config, routes, serving: serving.clone() },
+        started: began,
+        recovered,
+        sessions,
+    });
+    let address = admin.local_addr().tried(|| "cannot use the admin socket".into())?;
+    serve_admin(Arc::clone(&backend), &token_file, registry, admin, &tracker, &stop)?;
+    write_addresses(&data_dir, address, &serving)?;
+    tracing::info!(%address, took = ?began.0.elapsed(), "Ready.");
+    Ok(Started { control: backend, spool, tracker, stop })
+}
+
+fn metrics_twice() -> String {
+    "cannot register metrics".into()
+}
+
+fn open_spool(
+    config: &Config,
+    metrics: &SpoolMetrics,
+    registry: &Registry,
+) -> Result<(Spool, Recovery), RunError> {
+    let root = config.server.data_dir.clone();
+    let disk = RealDisk::new(&root).tried(|| format!("cannot open {}", root.display()))?;
+    metrics.register(registry).tried(metrics_twice)?;
+    let options = assemble::spool(config);
+    Spool::open(Arc::new(disk), options, metrics.clone(), Arc::new(SystemClock))
+        .tried(|| format!("cannot open the spool in {}", root.display()))
+}
+
+fn open_routes(config: &Config, registry: &Registry) -> Result<Arc<Routes>, RunError> {
+    let path = config.server.data_dir.join("table.db");
+    let metrics = DirectoryMetrics::register(registry).tried(metrics_twice)?;
+    let directory = Directory::open(&path, metrics)
+        .tried(|| format!("cannot open the table in {}", path.display()))?;
+    let smart_host = config.delivery.smart_host.is_some();
+    Ok(Arc::new(Routes::new(Arc::new(directory), assemble::domains(config), smart_host)))
+}
+
+fn bind_admin(bind: SocketAddr) -> Result<TcpListener, RunError> {
+    let listener = std::net::TcpListener::bind(bind).tried(|| format!("cannot bind {bind}"))?;
+    listener.set_nonblocking(true).tried(|| "cannot use the admin socket".into())?;
+    TcpListener::from_std(listener).tried(|| "cannot use the admin socket".into())
+}
+
+/// Mail of the last run joins the queues while new mail comes in.
+fn take_up(recovery: Recovery, delivery: Delivery, done: Arc<AtomicBool>) -> Result<(), RunError> {
+    let work = move || {
+        let (began, mut n) = (Instant::now(), 0_u64);
+        for recovered in recovery {
+            delivery.recovered(&recovered);
+            n += 1;
+        }
+        done.store(true, Ordering::Release);
+        tracing::info!(messages = n, took = ?began.elapsed(), "Mail of the last run is queued.");
+    };
+    let thread = std::thread::Builder::new().name("recovery".into()).spawn(work);
+    thread.tried(|| "cannot start the recovery thread".into()).map(drop)
+}
+
+fn serve_admin(
+    backend: Arc<Control>,
+    token_file: &Path,
+    registry: Registry,
+    listener: TcpListener,
+    tracker: &TaskTracker,
+    stop: &CancellationToken,
+) -> Result<(), RunError> {
+    let tokens = admin::Tokens::open(token_file).tried(|| "cannot use the admin token".into())?;
+    let parts = admin::router(backend, tokens, registry).tried(metrics_twice)?;
+    let serve =
+        admin::serve(listener, parts, admin::Limits::default(), tracker.clone(), stop.clone());
+    tracker.spawn(serve);
+    Ok(())
+}
+
+/// Written whole and renamed, so that whoever waits for it never reads half.
+fn write_addresses(data_dir: &Path, admin: SocketAddr, serving: &Serving) -> Result<(), RunError> {
+    let listeners: BTreeMap<String, String> =
+        serving.addresses().into_iter().map(|(name, it)| (name, it.to_string())).collect();
+    let text = api::Addresses { admin: admin.to_string(), listeners }.to_json();
+    let path = data_dir.join(api::Addresses::FILE);
+    let temporary: PathBuf = path.with_extension("tmp");
+    let write = || -> std::io::Result<()> {
+        let mut file = File::create(&temporary)?;
+        file.write_all(text.as_bytes())?;
+        fs::rename(&temporary, &path)
+    };
+    write().tried(|| format!("cannot write {}", path.display()))
+}
+
+impl Started {
+    /// SIGHUP reloads; SIGTERM and SIGINT end it.
+    async fn until_signalled(&self) {
+        let signals = (
+            signal(SignalKind::terminate()),
+            signal(SignalKind::interrupt()),
+            signal(SignalKind::hangup()),
+        );
+        let (Ok(mut term), Ok(mut int), Ok(mut hup)) = signals else {
+            tracing::error!("Cannot listen for signals: only SIGKILL ends this process.");
+            return std::future::pending().await;
+        };
+        loop {
+            tokio::select! {
+                _ = term.recv() => return,
+                _ = int.recv() => return,
+                _ = hup.recv() => self.control.reload_on_signal().await,
+            }
+        }
+    }
+}
