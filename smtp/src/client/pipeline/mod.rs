@@ -57,6 +57,8 @@ pub struct Pipeline {
     expected: VecDeque<Expected>,
     /// A chunk that could not be joined to the one before it.
     held: Option<Chunk>,
+    /// Small bodies need not wait for a recipient.
+    is_eager: bool,
     /// A transaction may be open at the server.
     dirty: bool,
     end: Option<End>,
@@ -150,9 +152,17 @@ impl Pipeline {
             cursor: Cursor { transaction: 0, step: Step::Reset, at: 0 },
             expected: VecDeque::new(),
             held: None,
+            is_eager: true,
             dirty,
             end: None,
         }
+    }
+
+    /// From now on even small bodies wait for a recipient. For servers that have refused the
+    /// recipients of several bodies already: some close a connection after five commands that
+    /// came out of order, and BDAT without a recipient is one.
+    pub fn wait_for_recipients(&mut self) {
+        self.is_eager = false;
     }
 
     /// Adds a transaction and returns its number: 0, 1, … The caller has made sure that there is
@@ -262,6 +272,12 @@ impl Pipeline {
         self.transactions.iter().any(|it| matches!(it.last, Answer::Taken(_)))
     }
 
+    /// Bodies that were sent though the server had refused all their recipients.
+    pub fn n_wasted(&self) -> u32 {
+        let is_wasted = |it: &&Transaction| it.body == Body::Sent && !it.has_accepted();
+        u32::try_from(self.transactions.iter().filter(is_wasted).count()).unwrap_or(u32::MAX)
+    }
+
     /// What became of each recipient of each transaction, in order.
     pub fn into_outcomes(self) -> impl Iterator<Item = Vec<Outcome>> {
         let is_closing = matches!(self.end, Some(End::Closing(_)));
@@ -304,7 +320,7 @@ impl Pipeline {
     fn step_hand(&mut self, number: usize) -> Next {
         let transaction = &self.transactions[number];
         let (what, is_eager) = match transaction.transfer {
-            Transfer::Bdat => (What::Last, transaction.size <= EAGER_MAX),
+            Transfer::Bdat => (What::Last, self.is_eager && transaction.size <= EAGER_MAX),
             Transfer::Data => (What::Data, true),
         };
         let is_waiting = !self.expected.is_empty();

@@ -137,6 +137,23 @@ fn a_large_body_waits_for_a_recipient() {
 }
 
 #[test]
+fn after_wasted_bodies_small_ones_wait_too() {
+    let mut wasteful = pipeline(BOTH, &[1, 1], 10);
+    write(&mut wasteful);
+    for code in [250, 550, 503, 250, 250, 250, 250] {
+        wasteful.reply(Reply::plain(code, ""));
+    }
+    assert_eq!(wasteful.n_wasted(), 1);
+    let mut careful = pipeline(BOTH, &[1, 1], 10);
+    careful.wait_for_recipients();
+    check(
+        careful,
+        &["MAIL RCPT > 250 250", "BDAT body RSET MAIL RCPT > 250 250 250 550", " >"],
+        &["delivered", "550 at Rcpt"],
+    );
+}
+
+#[test]
 fn when_all_recipients_fail_a_354_is_answered_with_a_lone_dot() {
     check(
         pipeline(PIPELINING, &[1, 1], 10),
@@ -297,9 +314,13 @@ proptest! {
         flags in 0_u8..4,
         recipients in prop::collection::vec(1_usize..4, 1..5),
         is_large in any::<bool>(),
+        is_careful in any::<bool>(),
         dice in prop::collection::vec(any::<u8>(), 0..80),
     ) {
         let mut pipeline = pipeline(flags, &recipients, if is_large { EAGER_MAX + 1 } else { 1 });
+        if is_careful {
+            pipeline.wait_for_recipients();
+        }
         let mut server = Server {
             dice: dice.into_iter(), recipients: vec![], in_mail: false, n_rcpt: 0, taken: vec![],
         };
