@@ -156,7 +156,8 @@ impl World {
             mail::Path::Postmaster => "postmaster@gw.example".parse().unwrap(),
             mail::Path::Mailbox(address) => address,
         };
-        let is_known = ["anna", "ben", "carol", "dave"].contains(&address.local());
+        let name = address.local().split('+').next().unwrap_or_default();
+        let is_known = ["anna", "ben", "carol", "dave"].contains(&name);
         let is_ours = address.domain().as_str() == "known.example";
         if self.is_relay || address.is_postmaster() || (is_ours && is_known) {
             let copy_to = (address.local() == "dave").then(|| SiteName::new("cloud"));

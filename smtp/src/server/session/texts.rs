@@ -38,7 +38,7 @@ pub(super) const NEEDS_UTF8: Reply =
     Reply::new(553, (5, 6, 7), "Address beyond ASCII needs SMTPUTF8 in MAIL");
 pub(super) const TOO_BIG: Reply =
     Reply::new(552, (5, 3, 4), "Message is larger than the SIZE offered");
-pub(super) const HEADER_TOO_BIG: Reply = Reply::new(552, (5, 3, 4), "Message header is too large");
+pub(super) const HEADER_TOO_BIG: Reply = Reply::new(554, (5, 6, 0), "Message header is too large");
 pub(super) const TOO_MANY_HOPS: Reply =
     Reply::new(554, (5, 4, 6), "Too many Received fields: the message is in a loop");
 
