@@ -162,7 +162,7 @@ impl Copier<'_> {
         let cell = Cell::direct();
         let bytes = request.bytes();
         let request = Request { done: Some(Arc::clone(&cell)), ..request };
-        self.shared.queue.push(request).map_err(|_| SpoolError::Closed)?;
+        self.shared.queue.push(request)?;
         self.cells.push(cell);
         self.bytes += bytes;
         self.shared.metrics.compacted_bytes.inc_by(bytes);
@@ -228,7 +228,8 @@ impl Wake for Unpark {
     }
 }
 
-fn block_on<F: Future>(future: F, turn: Turn<'_>) -> F::Output {
+/// Waits on a thread that may block.
+pub(crate) fn block_on<F: Future>(future: F, turn: Turn<'_>) -> F::Output {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut future = pin!(future);
     loop {

@@ -70,17 +70,7 @@ pub enum What {
 impl What {
     /// Terminal: the recipient leaves the spool.
     pub fn settles(&self) -> bool {
-        match self {
-            Self::Delivered { .. }
-            | Self::Bounced { .. }
-            | Self::Expired { .. }
-            | Self::Discarded { .. } => true,
-            Self::Deferred { .. }
-            | Self::Held { .. }
-            | Self::Released { .. }
-            | Self::DelayNotified { .. }
-            | Self::Due { .. } => false,
-        }
+        Settled::of(self).is_some()
     }
 }
 
@@ -102,7 +92,11 @@ impl Settled {
             What::Bounced { .. } => Some(Self::Bounced),
             What::Expired { .. } => Some(Self::Expired),
             What::Discarded { .. } => Some(Self::Discarded),
-            _ => None,
+            What::Deferred { .. }
+            | What::Held { .. }
+            | What::Released { .. }
+            | What::DelayNotified { .. }
+            | What::Due { .. } => None,
         }
     }
 

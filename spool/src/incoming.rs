@@ -152,7 +152,7 @@ impl Incoming {
             request(&shared, facts, &envelope, &origin, settles, buffer, spill)?;
         let cell = Cell::new(shared.key());
         let request = Request { done: Some(Arc::clone(&cell)), ..request };
-        shared.queue.push(request).map_err(|_| SpoolError::Closed)?;
+        shared.queue.push(request)?;
         let placed = Wait(cell).await?;
         let body = content.into_body(&shared, id);
         let message = Arc::new(Message { id, envelope, origin, accepted_at, body });

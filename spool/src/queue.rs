@@ -7,6 +7,7 @@ use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 
 use crate::completion::Cell;
+use crate::error::SpoolError;
 use crate::event::{Event, Settled};
 use crate::record::{HEADER_BYTES, Header, Kind, Lsn};
 
@@ -143,11 +144,10 @@ pub(crate) enum Taken {
 }
 
 impl Queue {
-    /// Gives the request back when the spool is closed.
-    pub(crate) fn push(&self, request: Request) -> Result<(), Request> {
+    pub(crate) fn push(&self, request: Request) -> Result<(), SpoolError> {
         let mut state = self.state.lock();
         if state.closed {
-            return Err(request);
+            return Err(SpoolError::Closed);
         }
         if request.done.is_some() {
             state.urgent = true;

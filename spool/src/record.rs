@@ -14,7 +14,7 @@ const CHECKED_BYTES: usize = 60;
 pub(crate) enum Kind {
     Message,
     Event,
-    /// Nothing but a sign that the disk can be written again.
+    /// A run began, or the disk can be written again.
     Mark,
     /// Ids of messages that were refused after their record was written: it does not count.
     Void,

@@ -64,7 +64,7 @@ impl Spool {
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, Recovery), SpoolError> {
         let (shared, segments) = open(disk, options, metrics, clock, true)?;
-        let (job, recovery) = recovery::prepare(&shared, segments, None);
+        let (job, recovery) = recovery::prepare(&shared, segments, None)?;
         let committer = Committer::new(Arc::clone(&shared));
         let keeper = Arc::clone(&shared);
         let threads = vec![
@@ -101,7 +101,7 @@ impl Spool {
     pub async fn post_durable(&self, event: Event) -> Result<(), SpoolError> {
         let cell = Cell::new(self.shared.key());
         let request = Request::event(&event, Some(Arc::clone(&cell)));
-        self.shared.queue.push(request).map_err(|_| SpoolError::Closed)?;
+        self.shared.queue.push(request)?;
         Wait(cell).await.map(drop)
     }
 

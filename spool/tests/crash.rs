@@ -1,5 +1,7 @@
 //! The power goes, or an operation fails, at every single operation of a workload.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod common;
 
 use common::{TestClock, World, open, workload};
@@ -37,7 +39,7 @@ fn check(disk: &SimDisk, world: &World, lossless: bool, what: &str) {
         }
     }));
     if let Err(panic) = checked {
-        println!("in: {what}");
+        eprintln!("in: {what}");
         std::panic::resume_unwind(panic);
     }
 }

@@ -1,5 +1,7 @@
 //! The spool on the real file system, with its threads.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

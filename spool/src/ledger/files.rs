@@ -114,7 +114,7 @@ pub(super) fn frames(
                 let front = usize::try_from(at - start).unwrap_or(usize::MAX);
                 let have: &[u8] = bytes.get(front..).unwrap_or_default();
                 // A magic may lie across the end of what was read.
-                at += resync(have).unwrap_or(have.len().saturating_sub(3).max(1)) as u64;
+                at += resync(have).unwrap_or_else(|| have.len().saturating_sub(3).max(1)) as u64;
             }
         }
     }

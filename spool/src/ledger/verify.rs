@@ -207,6 +207,7 @@ impl Books {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::What;
     use mail::Timestamp;
 
     fn books() -> Books {
@@ -219,7 +220,7 @@ mod tests {
     }
 
     fn bounce(id: u64, recipients: Vec<u16>) -> Event {
-        let what = crate::What::Bounced { generation: 1, reply: "550".into(), dsn: None };
+        let what = What::Bounced { generation: 1, reply: "550".into(), dsn: None };
         Event { id: SpoolId::from_u64(id), recipients, at: Timestamp::from_micros(1), what }
     }
 

@@ -16,6 +16,8 @@ use parking_lot::Mutex;
 use tracing::{error, info, warn};
 
 use crate::commit::chain;
+use crate::compact::block_on;
+use crate::completion::{Cell, Wait};
 use crate::corrupt;
 use crate::disk::DiskFile;
 use crate::error::SpoolError;
@@ -23,6 +25,7 @@ use crate::event::Event;
 use crate::head::Head;
 use crate::index::SegmentState;
 use crate::ledger::OldSegment;
+use crate::queue::Request;
 use crate::record::{BLOCK_BYTES, Header, Kind, Lsn};
 use crate::segment::{self, Title};
 use crate::shared::Shared;
@@ -109,6 +112,8 @@ pub(crate) struct Job {
     segments: Vec<u32>,
     sender: SyncSender<Recovered>,
     progress: Arc<Progress>,
+    /// Done when the log says that this run began.
+    begun: Arc<Cell>,
 }
 
 /// `ahead`: how many messages may be listed before somebody reads them.
@@ -116,11 +121,15 @@ pub(crate) fn prepare(
     shared: &Arc<Shared>,
     segments: Vec<u32>,
     ahead: Option<usize>,
-) -> (Job, Recovery) {
+) -> Result<(Job, Recovery), SpoolError> {
+    let begun = Cell::direct();
+    let mark = Request { done: Some(Arc::clone(&begun)), ..Request::mark(Kind::Mark) };
+    shared.queue.push(mark)?;
     let (sender, receiver) = sync_channel(ahead.unwrap_or(AHEAD));
     let progress = Arc::new(Progress::default());
     let recovery = Recovery { receiver, progress: Arc::clone(&progress) };
-    (Job { shared: Arc::clone(shared), segments, sender, progress }, recovery)
+    let shared = Arc::clone(shared);
+    Ok((Job { shared, segments, sender, progress, begun }, recovery))
 }
 
 impl Job {
@@ -135,6 +144,9 @@ impl Job {
         let listing = merge::publish(shared, contents, &voided);
         merge::remove_orphans(shared);
         shared.upkeep.kick();
+        // Nothing is listed, and so nothing delivered, by a run that the next start would not
+        // know of. A disk that cannot write even that is no reason to keep mail back.
+        let _ = block_on(Wait(self.begun), &mut || ());
         let n = listing.len();
         info!(messages = n, "The spool knows what it holds.");
         listing.send_all(shared, sender);

@@ -212,7 +212,7 @@ impl Dice {
                 self.0 ^= self.0 << 13;
                 self.0 ^= self.0 >> 7;
                 self.0 ^= self.0 << 17;
-                self.0.count_ones() % 2 == 0
+                self.0.count_ones().is_multiple_of(2)
             }
         }
     }

@@ -34,8 +34,9 @@ impl Hands {
     ) -> Result<(Spool, Vec<Recovered>, Self), SpoolError> {
         let metrics = SpoolMetrics::new();
         let (shared, segments) = spool::open(disk, options, metrics, clock, false)?;
-        let committer = Committer::new(Arc::clone(&shared));
-        let (job, recovery) = recovery::prepare(&shared, segments, Some(1 << 12));
+        let mut committer = Committer::new(Arc::clone(&shared));
+        let (job, recovery) = recovery::prepare(&shared, segments, Some(1 << 12))?;
+        committer.turn();
         job.run();
         let spool = Spool::without_threads(Arc::clone(&shared));
         Ok((spool, recovery.collect(), Self { shared, committer }))
