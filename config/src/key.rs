@@ -38,7 +38,6 @@ pub(crate) enum Kind {
         min: u64,
         max: u64,
     },
-    Bool,
     /// One of these words.
     OneOf(&'static [&'static str]),
     Level,
@@ -93,7 +92,6 @@ impl Kind {
             }
             Self::Size { min, max } => format!("size, {} to {}", size_text(min), size_text(max)),
             Self::Count { min, max } => format!("number, {min} to {max}"),
-            Self::Bool => "true or false".into(),
             Self::OneOf(words) => words.join(", "),
             Self::Level => "log level".into(),
             Self::Networks => "list of networks".into(),

@@ -1,7 +1,7 @@
 //! From a text, or a file on disk, to a [`Config`].
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -98,6 +98,8 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
 enum Secrecy {
     Public,
     Secret,
+    /// The gateway makes it when it is not there.
+    Made,
 }
 
 #[derive(Default)]
@@ -133,7 +135,7 @@ fn named_files(config: &Config) -> Vec<(String, &PathBuf, Secrecy)> {
         files.extend(ca_file.map(|it| (format!("{path}.ca_file"), it, Secrecy::Public)));
     }
     let token = config.admin.token_file.iter();
-    files.extend(token.map(|it| ("admin.token_file".to_owned(), it, Secrecy::Secret)));
+    files.extend(token.map(|it| ("admin.token_file".to_owned(), it, Secrecy::Made)));
     files
 }
 
@@ -153,7 +155,12 @@ fn add_pair<'a>(
 fn check_file(path: &Path, secrecy: Secrecy) -> Result<Option<String>, String> {
     let shown = path.display();
     let cannot = |why: std::io::Error| format!("cannot read {shown}: {why}");
-    let mut file = File::open(path).map_err(cannot)?;
+    let mut file = match File::open(path) {
+        Err(why) if why.kind() == ErrorKind::NotFound && secrecy == Secrecy::Made => {
+            return Ok(None);
+        }
+        opened => opened.map_err(cannot)?,
+    };
     let metadata = file.metadata().map_err(cannot)?;
     if !metadata.is_file() {
         return Err(format!("{shown} is not a file"));
@@ -162,13 +169,13 @@ fn check_file(path: &Path, secrecy: Secrecy) -> Result<Option<String>, String> {
     let mode = metadata.permissions().mode();
     Ok(match secrecy {
         Secrecy::Public => None,
-        Secrecy::Secret if mode & 0o002 != 0 => {
+        Secrecy::Secret | Secrecy::Made if mode & 0o002 != 0 => {
             return Err(format!("everyone can change {shown}: run chmod o-rwx {shown}"));
         }
-        Secrecy::Secret if mode & 0o004 != 0 => {
+        Secrecy::Secret | Secrecy::Made if mode & 0o004 != 0 => {
             Some(format!("everyone can read {shown}: run chmod o-rwx {shown}"))
         }
-        Secrecy::Secret => None,
+        Secrecy::Secret | Secrecy::Made => None,
     })
 }
 
@@ -192,7 +199,6 @@ mod tests {
         write(&file, TEXT, 0o644);
         write(&dir.path().join("mx.pem"), "", 0o644);
         write(&dir.path().join("mx.key"), "", 0o666);
-        write(&dir.path().join("admin.token"), "", 0o640);
 
         let mistakes = Config::load(&file).unwrap_err();
         let keys: Vec<&str> = mistakes.list.iter().map(|it| it.key.as_str()).collect();

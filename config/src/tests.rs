@@ -353,8 +353,7 @@ fn a_reload_knows_what_changed_and_what_must_wait() {
         site.cloud.probe_every: - -> "1s" (restart)
         site.cloud.recipient: - -> "{address}"
         site.cloud.recipients_per_message_max: - -> 100 (restart)
-        site.cloud.tls: - -> "opportunistic" (restart)
-        site.cloud.xclient: - -> false (restart)"#]]
+        site.cloud.tls: - -> "opportunistic" (restart)"#]]
     .assert_eq(&lines.join("\n"));
     assert!(Config::diff(&before, &before).is_empty());
 }

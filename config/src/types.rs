@@ -105,10 +105,8 @@ pub struct Site {
     pub recipient: Template,
     pub ip: IpPreference,
     pub chunking: Chunking,
-    pub message_bytes_max: Option<u64>,
     /// While the site is down.
     pub probe_every: Duration,
-    pub xclient: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -278,20 +278,6 @@ macro_rules! narrow {
 
 narrow!(usize, u16, u8);
 
-impl Value for bool {
-    fn read(raw: &Raw<'_>, _: Kind, faults: &mut Faults) -> Option<Self> {
-        let value = raw.get_ref().as_bool();
-        if value.is_none() {
-            faults.want(raw, "true or false, without quotes");
-        }
-        value
-    }
-
-    fn placeholder() -> Self {
-        false
-    }
-}
-
 impl Value for IpNet {
     fn read(raw: &Raw<'_>, _: Kind, faults: &mut Faults) -> Option<Self> {
         const WANT: &str = "a network, as in \"10.0.0.0/8\", or one address";

@@ -47,7 +47,7 @@ pub(crate) const SECTIONS: &[Declared] = &[
     Declared { name: "relay_domain", shape: Many, about: "A domain that mail is accepted for. At least one.", keys: routing::RELAY_DOMAIN },
     Declared { name: "routing", shape: One, about: "How recipients are looked up.", keys: routing::ROUTING },
     Declared { name: "admin", shape: One, about: "API, console, metrics and health.", keys: server::ADMIN },
-    Declared { name: "portal", shape: One, about: "Webmail and JMAP. Without this section there is none.", keys: server::PORTAL },
+    Declared { name: "portal", shape: One, about: "Webmail and JMAP, which this version does not have: the section is accepted, so that one file serves the next version as well.", keys: server::PORTAL },
     Declared { name: "spool", shape: One, about: "Where accepted mail is kept.", keys: spool::KEYS },
     Declared { name: "limits", shape: One, about: "What clients may use up; each is answered with a reply of its own and counted.", keys: limits::KEYS },
     Declared { name: "delivery", shape: One, about: "How mail goes out.", keys: delivery::KEYS },

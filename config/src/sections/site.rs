@@ -23,9 +23,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("recipient", Kind::Template, Value("\"{address}\""), "Envelope recipient at this site: \"{address}\", or \"{local}@DOMAIN\". An entry's `cloud_address` goes before it."),
     Key::new("ip", Kind::OneOf(IpPreference::NAMES), Value("\"v4_first\""), "Which addresses of the servers are used.").at_start(),
     Key::new("chunking", Kind::OneOf(Chunking::NAMES), Value("\"auto\""), "auto: BDAT where it is offered.").at_start(),
-    Key::new("message_bytes_max", Kind::Size { min: 1 << 16, max: 1 << 40 }, Absent("what the site's SIZE says"), "Larger messages are refused at RCPT.").at_start(),
     Key::new("probe_every", Kind::Duration { min_s: 1, max_s: 3600 }, Value("\"1s\""), "How often a site that is down is asked whether it is back.").at_start(),
-    Key::new("xclient", Kind::Bool, Value("false"), "Tell the site by XCLIENT who our client was, if it offers that.").at_start(),
 ];
 
 impl Choice for TlsPolicy {
@@ -57,9 +55,7 @@ pub(crate) fn read(reader: &mut Reader, name: &str, found: Found<'_, '_>) -> Sit
         recipient: section.get("recipient"),
         ip: section.get("ip"),
         chunking: section.get("chunking"),
-        message_bytes_max: section.get_opt("message_bytes_max"),
         probe_every: section.get("probe_every"),
-        xclient: section.get("xclient"),
     };
     if section.is_written("client_certificate") && site.tls == TlsPolicy::None {
         section.note("client_certificate", "is shown in TLS: write tls = \"verify\"");
