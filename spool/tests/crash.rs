@@ -111,6 +111,24 @@ fn a_crash_during_recovery_costs_nothing() {
     }
 }
 
+/// What a failed sync left in the page cache is gone, whatever a second one says: the file must
+/// not be asked again.
+#[test]
+fn a_segment_whose_sync_failed_is_never_written_or_synced_again() {
+    for n in 0..operations() {
+        let (disk, _) = run(n, Fault::Error);
+        let failed = disk.operation(n);
+        let Some(name) = failed.strip_prefix("sync ").filter(|it| it.contains("seg-")) else {
+            continue;
+        };
+        for m in n + 1..disk.operations() {
+            let later = disk.operation(m);
+            let used = later.contains(name) && !later.starts_with("unlink");
+            assert!(!used, "{failed} failed at {n}; {later} at {m}");
+        }
+    }
+}
+
 /// Nothing can be written for a while: mail is refused, then everything goes on.
 #[test]
 fn a_disk_that_comes_back_is_used_again() {

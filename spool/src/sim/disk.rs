@@ -107,6 +107,11 @@ impl SimDisk {
         self.state.lock().operations
     }
 
+    /// A fault cut the power: nothing more will be done.
+    pub fn is_off(&self) -> bool {
+        self.state.lock().power_off
+    }
+
     /// What operation `n` was, for messages.
     pub fn operation(&self, n: u64) -> String {
         let state = self.state.lock();

@@ -115,13 +115,19 @@ pub struct Sent {
 }
 
 /// Everything that was promised.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct World {
     pub sent: BTreeMap<SpoolId, Sent>,
     pub refused: usize,
+    /// Once its power is off, nobody asks the spool for anything.
+    pub disk: Option<SimDisk>,
 }
 
 impl World {
+    fn is_over(&self) -> bool {
+        self.disk.as_ref().is_some_and(SimDisk::is_off)
+    }
+
     pub fn accept(
         &mut self,
         hands: &mut Hands,
@@ -154,7 +160,7 @@ impl World {
     }
 
     pub fn settle(&mut self, hands: &mut Hands, spool: &Spool, id: Option<SpoolId>, of: &[u16]) {
-        let Some(id) = id else { return };
+        let Some(id) = id.filter(|_| !self.is_over()) else { return };
         let sent = self.sent.get_mut(&id).unwrap();
         sent.posted.extend(of);
         if hands.settle(spool, delivered(id, of.to_vec())).is_ok() {
@@ -163,7 +169,7 @@ impl World {
     }
 
     pub fn post(&mut self, spool: &Spool, id: Option<SpoolId>, of: &[u16]) {
-        let Some(id) = id else { return };
+        let Some(id) = id.filter(|_| !self.is_over()) else { return };
         self.sent.get_mut(&id).unwrap().posted.extend(of);
         spool.post(delivered(id, of.to_vec()));
     }
@@ -232,6 +238,7 @@ pub fn workload(
     clock: &Arc<TestClock>,
     world: &mut World,
 ) -> Result<(), SpoolError> {
+    world.disk = Some(disk.clone());
     let (spool, _, mut hands) = open(disk, clock)?;
     let hands = &mut hands;
     hands.keep();
