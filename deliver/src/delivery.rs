@@ -18,7 +18,7 @@ use crate::metrics::DeliverMetrics;
 use crate::mx::Resolver;
 use crate::operate::ROUTING;
 use crate::queue::leg::{HopIndex, LegRecipient, Past};
-use crate::queue::{Kick, NewLeg, NewMessage, Queues};
+use crate::queue::{Kick, NewLeg, NewMessage, Queues, Shard};
 use crate::retry::RetrySettings;
 use crate::route::{Destination, Routes};
 use crate::{connection::Timeouts, queue::leg::Hold, worker};
@@ -85,6 +85,11 @@ thread_local! {
 /// submitted here are then opened here, and wake without a system call.
 pub fn enter_shard(index: usize) {
     SHARD.set(Some(index));
+}
+
+/// Which shard this thread is.
+pub(crate) fn shard() -> Shard {
+    SHARD.get()
 }
 
 /// The wall clock, for what is written down. The one place of this crate that asks for it.
@@ -247,9 +252,9 @@ impl Delivery {
             match kick {
                 Kick::Nothing => (),
                 Kick::Wake(notify) => notify.notify_one(),
-                Kick::Open => {
+                Kick::Open(shard) => {
                     if let Some(hop) = self.hop_at(index) {
-                        self.spawn(worker::run(self.clone(), hop));
+                        self.spawn(worker::run(self.clone(), hop, shard));
                     }
                 }
             }
@@ -311,7 +316,7 @@ impl Inner {
         let mut kicks = Vec::with_capacity(hops.len());
         for index in hops {
             let Some(hop) = list.by_index.get(index.0 as usize) else { continue };
-            match queues.kick(*index, hop.settings.batch, moment) {
+            match queues.kick(*index, hop.settings.batch, shard(), moment) {
                 Kick::Nothing => (),
                 kick => kicks.push((*index, kick)),
             }

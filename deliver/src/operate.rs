@@ -358,6 +358,10 @@ impl Delivery {
         self.kick(&hops);
     }
 
+    pub(crate) fn indexes(&self) -> Vec<crate::queue::leg::HopIndex> {
+        self.hops().iter().map(|it| it.index).collect()
+    }
+
     /// Where the table of this moment puts a recipient.
     pub(crate) fn next_for(&self, recipient: &mail::Recipient) -> Next {
         match self.0.routes.destination(recipient) {

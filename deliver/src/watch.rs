@@ -33,8 +33,9 @@ impl Delivery {
                 () = self.0.stop.cancelled() => return,
                 () = tokio::time::sleep(TICK) => (),
             }
-            let due = self.0.queues.lock().tick(now());
-            self.kick(&due);
+            self.0.queues.lock().tick(now());
+            // All of them: a lane whose only connection is slow gets another one here.
+            self.kick(&self.indexes());
             self.tick_breakers();
             if gauges_at.elapsed() >= GAUGES_EVERY {
                 gauges_at = Instant::now();

@@ -11,10 +11,10 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use crate::connection::{Connection, Transaction, TxRecipient};
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, shard};
 use crate::hop::Hop;
 use crate::queue::leg::{Hold, LegId};
-use crate::queue::{Next, Rest, Work};
+use crate::queue::{Next, Rest, Shard, Work};
 use crate::route::Destination;
 use crate::settle::{self, Batch, Prepared};
 use crate::targets;
@@ -26,18 +26,19 @@ const REST_FOR: Duration = Duration::from_secs(20);
 struct Counted {
     delivery: Delivery,
     hop: Arc<Hop>,
+    shard: Shard,
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.delivery.0.queues.lock().workers(self.hop.index).closed();
+        self.delivery.0.queues.lock().workers(self.hop.index).closed(self.shard);
     }
 }
 
 /// Carries mail to `hop` until there is none, the hop closes, or the connection ends.
-/// The caller has counted it in.
-pub(crate) async fn run(delivery: Delivery, hop: Arc<Hop>) {
-    let counted = Counted { delivery: delivery.clone(), hop: Arc::clone(&hop) };
+/// The caller has counted it in, for `shard`.
+pub(crate) async fn run(delivery: Delivery, hop: Arc<Hop>, shard: Shard) {
+    let counted = Counted { delivery: delivery.clone(), hop: Arc::clone(&hop), shard };
     let pause = pause_of(&delivery, &hop);
     if !pause.is_zero() {
         tokio::time::sleep(pause).await;
@@ -95,7 +96,7 @@ async fn rest(delivery: &Delivery, hop: &Hop, notify: &Arc<Notify>) -> bool {
         if !queues.is_open(hop.index) {
             return false;
         }
-        if queues.rest(hop.index, notify) == Rest::Work {
+        if queues.rest(hop.index, shard(), notify) == Rest::Work {
             return true;
         }
     }

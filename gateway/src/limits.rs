@@ -65,8 +65,12 @@ impl Connections {
 }
 
 impl Slot {
-    /// Counts the connection for its client as well.
+    /// Counts the connection for its client as well. This very host is one client that may be
+    /// many: a local proxy, a scanner, a test.
     pub(crate) fn name(&mut self, ip: IpAddr, limits: ConnectionLimits) -> Result<(), Crowded> {
+        if ip.is_loopback() {
+            return Ok(());
+        }
         let of_ip = add(&self.connections.by_ip, ip);
         let of_net = add(&self.connections.by_net, net(ip));
         self.address = Some(ip);

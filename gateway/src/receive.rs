@@ -52,6 +52,7 @@ impl Body {
         let mut incoming = shared.spool.receive();
         let id = incoming.id();
         let out = incoming.body_mut();
+        out.reserve(room(session));
         trace(session, hostname, id, out);
         shared.loop_mark.write_to(id, out);
         let now = Instant::now();
@@ -193,6 +194,14 @@ fn chain(error: &dyn std::error::Error) -> String {
         next = source.source();
     }
     text
+}
+
+/// Octets to set aside at first: what the client announced, within reason, and our fields.
+fn room(session: &Session) -> usize {
+    const FIELDS: usize = 512;
+    const ANNOUNCED_MAX: u64 = 64 << 10;
+    let announced = session.transaction().and_then(|it| it.size).unwrap_or(2 << 10);
+    usize::try_from(announced.min(ANNOUNCED_MAX)).unwrap_or_default() + FIELDS
 }
 
 fn trace(session: &Session, hostname: &str, id: SpoolId, out: &mut Vec<u8>) {

@@ -8,6 +8,7 @@ use std::task::Context;
 use std::time::Duration;
 
 use mail::{Path, Reply};
+use prometheus::IntGauge;
 use router::Admission;
 use smtp::server::{Peer, Phase, Session, Step, Verdict};
 use tokio::net::TcpStream;
@@ -82,16 +83,30 @@ pub(crate) async fn serve(
     from: SocketAddr,
     slot: Slot,
 ) {
-    listener.metrics.connections.inc();
-    shared.metrics.sessions_open.inc();
+    let _counted = Counted::new(&shared, &listener);
     let end = match Shell::open(&shared, &listener, stream, from, slot).await {
         Ok(shell) => shell.run().await,
         Err(end) => end,
     };
-    listener.metrics.connections.dec();
-    shared.metrics.sessions_open.dec();
     shared.metrics.sessions.with_label_values(&[&*listener.name, end.label()]).inc();
     tracing::debug!(listener = &*listener.name, peer = %from, end = end.label(), "Session ended.");
+}
+
+/// A session in the gauges, until this is dropped, in whichever way the session ends.
+struct Counted([IntGauge; 2]);
+
+impl Counted {
+    fn new(shared: &Shared, listener: &ListenerState) -> Self {
+        let gauges = [shared.metrics.sessions_open.clone(), listener.metrics.connections.clone()];
+        gauges.iter().for_each(IntGauge::inc);
+        Self(gauges)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.iter().for_each(IntGauge::dec);
+    }
 }
 
 struct Shell {
@@ -311,14 +326,13 @@ impl Shell {
 
     /// Until when the client may be silent. A body must also make its rate on the whole: a client
     /// that sends an octet now and then meets every other limit for ever.
-    fn deadline(&self, stressed: bool) -> Instant {
+    fn deadline(&self) -> Instant {
         let times = &self.settings.times;
-        let patience = match self.session.phase() {
+        let patience = self.hurried(match self.session.phase() {
             Phase::Greeting => times.greeting,
             Phase::Command => times.command,
             Phase::Body => times.data_block,
-        };
-        let patience = if stressed { patience.min(times.stress) } else { patience };
+        });
         match &self.body {
             Some(body) => body.deadline(times, patience),
             None => self.renewed_at + patience,
@@ -327,12 +341,17 @@ impl Shell {
 
     /// Stress begins while sessions sleep, so none sleeps longer than the time it leaves them.
     fn look_up_at(&self) -> Instant {
-        let slice = Instant::now() + self.settings.times.stress;
-        self.deadline(self.shared.stress.is_on()).min(slice)
+        self.deadline().min(Instant::now() + self.settings.times.stress)
     }
 
     fn is_late(&self) -> bool {
-        Instant::now() >= self.deadline(self.shared.stress.is_on())
+        Instant::now() >= self.deadline()
+    }
+
+    /// `patience`, or what stress leaves of it.
+    fn hurried(&self, patience: Duration) -> Duration {
+        let is_stressed = self.shared.stress.is_on();
+        if is_stressed { patience.min(self.settings.times.stress) } else { patience }
     }
 
     fn give_up(&mut self) -> Result<Step, End> {
@@ -342,11 +361,7 @@ impl Shell {
 
     /// Sends the replies. A client that does not read them is as silent as one that says nothing.
     async fn flush(&mut self) -> Result<(), End> {
-        let limit = if self.shared.stress.is_on() {
-            self.settings.times.stress
-        } else {
-            self.settings.times.command
-        };
+        let limit = self.hurried(self.settings.times.command);
         let sent = timeout(limit, self.wire.send(&self.out)).await;
         self.out.clear();
         if self.out.capacity() > OUT_BYTES_KEPT {
@@ -369,9 +384,10 @@ impl Shell {
         let (Some(plain), Some(tls)) = (self.wire.take_plain(), &self.listener.tls) else {
             return Err(End::Error);
         };
+        let limit = self.hurried(self.settings.times.handshake);
         let handshakes = &self.shared.metrics.handshakes;
         let count = |result| handshakes.with_label_values(&[&*self.listener.name, result]).inc();
-        let shaken = timeout(self.settings.times.handshake, tls.acceptor().accept(plain)).await;
+        let shaken = timeout(limit, tls.acceptor().accept(plain)).await;
         match shaken {
             Ok(Ok(stream)) => {
                 let connection = stream.get_ref().1;

@@ -139,20 +139,31 @@ fn a_trusted_balancer_says_who_the_client_is_and_nobody_else_does() {
 
 #[test]
 fn one_address_gets_only_so_many_connections() {
-    let world = start("", "[limits]\nconnections_per_ip_max = 2\n");
-    let (one, mut two) = (world.greeted(), world.greeted());
-    let mut three = world.connect();
-    three.expect("421 4.7.0 Too many connections from your address");
-    three.expect_closed();
-    drop(one);
-    two.ask("QUIT", "221");
-    two.expect_closed();
+    let limits = "[limits]\nconnections_per_ip_max = 2\n";
+    let world = start("proxy_protocol_from = [\"127.0.0.0/8\"]", limits);
+    let connect = |ip: &str| {
+        let mut client = world.connect();
+        client.send(format!("PROXY TCP4 {ip} 198.51.100.1 4711 25\r\n"));
+        client
+    };
+    let mut kept = [connect("192.0.2.7"), connect("192.0.2.7")];
+    for client in &mut kept {
+        client.expect("220");
+    }
+    let mut third = connect("192.0.2.7");
+    third.expect("421 4.7.0 Too many connections from your address");
+    third.expect_closed();
+    connect("192.0.2.8").expect("220");
+    for mut client in kept {
+        client.ask("QUIT", "221");
+        client.expect_closed();
+    }
     // The places are free once the sessions have ended.
     let deadline = std::time::Instant::now() + support::PATIENCE;
     while world.serving.connections() > 0 && std::time::Instant::now() < deadline {
         std::thread::yield_now();
     }
-    world.greeted().ask("NOOP", "250");
+    connect("192.0.2.7").expect("220");
     world.finish();
 }
 

@@ -22,7 +22,7 @@ use mail::{SpoolId, Timestamp};
 use lane::Lane;
 use leg::{Hold, HopIndex, Leg, LegId, LegRecipient, Past, Place};
 use timers::Timers;
-pub use workers::{Kick, Rest, Workers};
+pub use workers::{Kick, Rest, Shard, Workers};
 
 /// Keys are numbers that we made ourselves, so no stranger can choose them to collide.
 #[derive(Default)]
@@ -511,17 +511,22 @@ impl<M: Clone> Queues<M> {
     }
 
     /// What to do so that the hop's waiting mail moves.
-    pub fn kick(&mut self, index: HopIndex, batch: Batch, moment: Duration) -> Kick {
+    pub fn kick(&mut self, index: HopIndex, batch: Batch, here: Shard, moment: Duration) -> Kick {
         let ready = self.ready(index);
         let hop = self.hop(index);
         let since_take = moment.saturating_sub(hop.taken_at);
-        hop.workers.kick(ready, batch.messages_max, since_take)
+        hop.workers.kick(here, ready, batch.messages_max, since_take)
     }
 
     /// A worker found nothing: see [`Workers::rest`].
-    pub fn rest(&mut self, index: HopIndex, notify: &std::sync::Arc<tokio::sync::Notify>) -> Rest {
+    pub fn rest(
+        &mut self,
+        index: HopIndex,
+        here: Shard,
+        notify: &std::sync::Arc<tokio::sync::Notify>,
+    ) -> Rest {
         let ready = self.ready(index);
-        self.hop(index).workers.rest(ready, notify)
+        self.hop(index).workers.rest(here, ready, notify)
     }
 }
 

@@ -2,7 +2,6 @@
 //! one is worth opening.
 
 use std::sync::Arc;
-use std::thread::ThreadId;
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -10,13 +9,16 @@ use tokio::sync::Notify;
 /// All connections being busy for this long means that the hop works in series: open another.
 const BUSY_FOR: Duration = Duration::from_millis(5);
 
+/// The number of a shard; `None` for any other thread.
+pub type Shard = Option<usize>;
+
 /// What the caller must do so that waiting mail moves.
 #[derive(Debug)]
 pub enum Kick {
     Nothing,
     Wake(Arc<Notify>),
-    /// A connection was counted in; open it.
-    Open,
+    /// A connection was counted in, for that shard; open it.
+    Open(Shard),
 }
 
 /// Whether a worker that found nothing to do may rest.
@@ -30,7 +32,9 @@ pub enum Rest {
 pub struct Workers {
     open: usize,
     limit: usize,
-    resting: Vec<(ThreadId, Arc<Notify>)>,
+    /// Connections of each shard, as far as they were opened from one.
+    by_shard: Vec<usize>,
+    resting: Vec<(Shard, Arc<Notify>)>,
 }
 
 impl Workers {
@@ -46,33 +50,46 @@ impl Workers {
         self.limit = limit;
     }
 
-    pub(super) fn kick(&mut self, ready: usize, batch: usize, since_take: Duration) -> Kick {
+    /// A connection of the very shard that has mail needs no system call to wake, so each shard
+    /// is given one. Another is opened when those that are there cannot keep up.
+    pub(super) fn kick(
+        &mut self,
+        here: Shard,
+        ready: usize,
+        batch: usize,
+        since_take: Duration,
+    ) -> Kick {
         if ready == 0 {
             return Kick::Nothing;
         }
-        let here = std::thread::current().id();
-        // A connection of this very thread needs no system call to wake.
-        if let Some(place) = self.resting.iter().rposition(|it| it.0 == here) {
+        if let Some(place) = self.resting.iter().rposition(|it| it.0 == here && here.is_some()) {
             return Kick::Wake(self.resting.swap_remove(place).1);
         }
         let pressed = ready >= self.open * batch.max(1) || since_take >= BUSY_FOR;
-        if self.open < self.limit && (self.open == 0 || (self.resting.is_empty() && pressed)) {
+        let none_here = here.is_some_and(|it| self.by_shard.get(it).is_none_or(|n| *n == 0));
+        let wants_another = none_here || self.open == 0 || (pressed && self.resting.is_empty());
+        if wants_another && self.open < self.limit {
             self.open += 1;
-            return Kick::Open;
+            if let Some(here) = here {
+                self.by_shard.resize(self.by_shard.len().max(here + 1), 0);
+                self.by_shard[here] += 1;
+            }
+            return Kick::Open(here);
         }
-        match self.resting.pop() {
-            Some((_, notify)) => Kick::Wake(notify),
-            None => Kick::Nothing,
+        // One that is busy here looks again before it rests.
+        if none_here || here.is_none() || pressed {
+            return self.resting.pop().map_or(Kick::Nothing, |(_, notify)| Kick::Wake(notify));
         }
+        Kick::Nothing
     }
 
     /// A worker with nothing to do waits for `notify`, unless work came meanwhile or it is one
     /// connection too many.
-    pub fn rest(&mut self, ready: usize, notify: &Arc<Notify>) -> Rest {
+    pub fn rest(&mut self, here: Shard, ready: usize, notify: &Arc<Notify>) -> Rest {
         if ready > 0 && self.open <= self.limit {
             return Rest::Work;
         }
-        self.resting.push((std::thread::current().id(), Arc::clone(notify)));
+        self.resting.push((here, Arc::clone(notify)));
         Rest::Rest
     }
 
@@ -87,8 +104,12 @@ impl Workers {
         }
     }
 
-    pub fn closed(&mut self) {
+    /// A connection ended that had been counted in for `shard`.
+    pub fn closed(&mut self, shard: Shard) {
         self.open = self.open.saturating_sub(1);
+        if let Some(count) = shard.and_then(|it| self.by_shard.get_mut(it)) {
+            *count = count.saturating_sub(1);
+        }
     }
 
     /// More connections are open than may be: the one that asks should close.
