@@ -7,13 +7,16 @@ use memchr::memmem;
 /// The field in which an installation marks what has passed through it.
 pub const LOOP_FIELD: &str = "X-Causeway-Loop";
 
+/// How much of a value is kept.
+const VALUE_MAX: usize = 255;
+
 /// What the header block says that matters to a relay.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Head {
     /// Number of `Received` fields.
     pub hops: usize,
     pub lines: usize,
-    /// The value of the first `Message-ID`, without space around it.
+    /// The value of the first `Message-ID`, without space around it, at most 255 octets of it.
     pub message_id: Option<Box<str>>,
     /// The values of [`LOOP_FIELD`], unchecked: only the key's holder can tell whose they are.
     pub loop_tokens: Vec<Box<str>>,
@@ -80,7 +83,11 @@ fn note(head: &mut Head, block: &[u8], field: Range<usize>, own_name: Option<&st
     let Some(colon) = memchr::memchr(b':', text) else { return };
     let (name, value) = (text[..colon].trim_ascii_end(), &text[colon + 1..]);
     let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
-    let kept = || String::from_utf8_lossy(value.trim_ascii()).into_owned().into_boxed_str();
+    let kept = || {
+        let value = value.trim_ascii();
+        let value = value.get(..VALUE_MAX).unwrap_or(value);
+        String::from_utf8_lossy(value).into_owned().into_boxed_str()
+    };
     match first {
         b'r' if is("Received") => head.hops += 1,
         b'm' if is("Message-ID") => {

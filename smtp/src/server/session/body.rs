@@ -136,7 +136,8 @@ impl Session {
             return Some(Step::Read);
         }
         self.state = State::Refused(hello);
-        say(&reply, out);
+        let sentence = self.counters.junk(&self.rules);
+        self.serve(sentence, &reply, out);
         None
     }
 
@@ -180,7 +181,9 @@ impl Session {
             return Some(step);
         }
         if is_end {
-            return self.ended(hello, it, was_refused, input.is_empty(), out, body);
+            // A client without PIPELINING that says goodbye with its last line harms nobody.
+            let is_last = input.is_empty() || input.eq_ignore_ascii_case(b"QUIT\r\n");
+            return self.ended(hello, it, was_refused, is_last, out, body);
         }
         let is_refused = it.intake.refusal().is_some();
         self.state = State::Body(hello, it);
