@@ -14,6 +14,7 @@ mod args;
 mod client;
 mod commands;
 mod connect;
+mod demo;
 mod exit;
 mod output;
 

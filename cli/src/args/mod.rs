@@ -46,6 +46,18 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run the gateway in the foreground. SIGTERM drains and ends it, SIGHUP reloads.
+    Serve,
+    /// Show the whole product on loopback, and account for every message. Needs nothing else.
+    ///
+    /// Starts a gateway and two stand-in sites, sends mail, moves a mailbox while mail flows, stops
+    /// a site and starts it again, kills the gateway, and prints who got what where. Exits 0 only if
+    /// every message is accounted for.
+    Demo {
+        /// Leave it running, and print how to speak to it.
+        #[arg(long)]
+        keep: bool,
+    },
     /// Print every mistake of the configuration, with its place. Exits 2 if there is one.
     Check,
     /// Say where mail for an address goes, and each question that led to it. Changes nothing.

@@ -1,3 +1,5 @@
+//! `causeway queue …` as types.
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};

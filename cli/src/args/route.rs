@@ -1,3 +1,5 @@
+//! `causeway route …` as types.
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};

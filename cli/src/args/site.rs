@@ -1,3 +1,5 @@
+//! `causeway site …` as types.
+
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::seconds;

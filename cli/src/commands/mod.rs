@@ -2,12 +2,14 @@
 
 mod check;
 mod completions;
+mod demo;
 mod explain;
 mod ledger;
 mod queue;
 mod reference;
 mod reload;
 mod route;
+mod serve;
 mod site;
 mod status;
 mod trace;
@@ -19,6 +21,7 @@ use crate::connect::{Environment, target};
 use crate::exit::Result;
 use crate::output::Screen;
 
+pub(crate) use ledger::show as show_ledger;
 #[cfg(test)]
 pub(crate) use reference::cli as cli_reference;
 pub(crate) use undo::quoted;
@@ -35,6 +38,8 @@ pub(crate) struct Console<'a> {
 pub(crate) fn run(cli: Cli, environment: &Environment, screen: &mut Screen) -> Result {
     let Cli { global, command } = cli;
     match command {
+        Command::Serve => serve::run(&global, screen),
+        Command::Demo { keep } => demo::run(keep, screen),
         Command::Check => check::run(&global, screen),
         Command::Completions { shell } => completions::run(shell, screen),
         Command::Reference { page } => reference::run(page, screen),
@@ -57,9 +62,11 @@ pub(crate) async fn ask(command: Command, console: &mut Console<'_>) -> Result {
         Command::Ledger(LedgerCommand::Verify) => ledger::run(console).await,
         Command::Status => status::run(console).await,
         Command::Reload => reload::run(console).await,
-        Command::Check | Command::Completions { .. } | Command::Reference { .. } => {
-            unreachable!("these do not ask the gateway")
-        }
+        Command::Serve
+        | Command::Demo { .. }
+        | Command::Check
+        | Command::Completions { .. }
+        | Command::Reference { .. } => unreachable!("these do not ask the gateway"),
     }
 }
 

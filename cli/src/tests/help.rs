@@ -1,3 +1,5 @@
+//! Help texts, the reference page made of them, and usage errors.
+
 use clap::CommandFactory as _;
 use expect_test::expect_file;
 
