@@ -17,6 +17,8 @@ pub(crate) const VERSION: u16 = 1;
 const MAGIC: &[u8; 8] = b"CwSpool\0";
 /// Where the first record is: the block before it is the segment's own.
 pub(crate) const FIRST_RECORD: u64 = BLOCK_BYTES;
+/// Zeros are synced after each so many bytes.
+const FILL_BYTES: u64 = 4 << 20;
 /// How much of a segment is filled with zeros while somebody waits for it.
 const QUICK_FILL_BYTES: u64 = 256 * 1024;
 
@@ -136,6 +138,18 @@ pub(crate) struct Pool {
 /// full, so that what is in the spool can still be settled.
 const BLANKS_READY: usize = 2;
 
+/// In pieces, so that the syncs of mail in between have little to wait for.
+fn fill_and_sync(file: &dyn DiskFile, bytes: u64) -> io::Result<()> {
+    let mut at = 0;
+    while at < bytes {
+        let end = bytes.min(at + FILL_BYTES);
+        fill_zeros(file, at, end)?;
+        file.sync_data()?;
+        at = end;
+    }
+    Ok(())
+}
+
 impl Pool {
     /// Takes stock of the folder. Returns the segments that are there, oldest first.
     pub(crate) fn open(
@@ -204,8 +218,7 @@ impl Pool {
 
     fn make(&self, name: String, zeroed: u64) -> Result<Blank, SpoolError> {
         let file = self.disk.create(&name).map_err(SpoolError::io("create", &*name))?;
-        let filled = fill_zeros(&*file, 0, zeroed).and_then(|()| file.sync_data());
-        if let Err(error) = filled {
+        if let Err(error) = fill_and_sync(&*file, zeroed) {
             let _ = self.disk.unlink(&name);
             return Err(SpoolError::io("fill", name)(error));
         }

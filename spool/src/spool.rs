@@ -197,7 +197,24 @@ fn make_folders(disk: &dyn Disk) -> Result<(), SpoolError> {
     Ok(())
 }
 
+/// Starts a thread without which the spool cannot keep its promises.
 fn start(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, SpoolError> {
-    let thread = thread::Builder::new().name(name.into()).spawn(work);
+    let guarded = move || {
+        let _guard = AbortOnPanic;
+        work();
+    };
+    let thread = thread::Builder::new().name(name.into()).spawn(guarded);
     thread.map_err(SpoolError::io("start the thread", name))
+}
+
+/// A spool without one of its threads would leave clients waiting and mail lying. The next start
+/// recovers, as from any crash.
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            std::process::abort();
+        }
+    }
 }

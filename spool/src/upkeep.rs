@@ -81,14 +81,15 @@ pub(crate) fn run(shared: &Arc<Shared>) {
 pub(crate) fn tick(shared: &Arc<Shared>, turn: Turn<'_>) {
     refresh_guard(shared);
     remove_dead_bodies(shared);
+    if let Err(error) = reclaim(shared, turn) {
+        complain(shared, "Segments could not be freed.", &error);
+    }
+    // Only what re-use does not give is made anew.
     while shared.pool.lacks() > 0 && !shared.upkeep.is_closed() {
         if let Err(error) = shared.pool.refill() {
             complain(shared, "A free segment could not be made.", &error);
             break;
         }
-    }
-    if let Err(error) = reclaim(shared, turn) {
-        complain(shared, "Segments could not be freed.", &error);
     }
     keep_ledger(shared);
     if shared.guard.is_failing() {

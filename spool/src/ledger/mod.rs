@@ -34,6 +34,8 @@ pub struct Ledger {
     /// Files of earlier runs, and those that this run finished.
     files: Mutex<Vec<Known>>,
     writer: Mutex<Writer>,
+    /// Held during a sync: one at a time.
+    syncing: Mutex<()>,
     keep_for: Duration,
     /// What the books must agree with.
     index: Arc<Mutex<Index>>,
@@ -54,7 +56,8 @@ impl Ledger {
         let writer = Writer::new(run, next, options.ledger_file_bytes, clock.now());
         let keep_for = options.ledger_keep_for;
         let (files, writer) = (Mutex::new(files), Mutex::new(writer));
-        Ok(Self { disk, files, writer, keep_for, index, clock })
+        let syncing = Mutex::new(());
+        Ok(Self { disk, files, writer, syncing, keep_for, index, clock })
     }
 
     /// Notes a durable record. Only memory; called in the order of the log.
@@ -73,6 +76,7 @@ impl Ledger {
 
     /// Makes everything noted so far durable. The commit thread is not held up by the sync.
     pub(crate) fn sync(&self) -> Result<(), SpoolError> {
+        let _one = self.syncing.lock();
         let mut writer = self.writer.lock();
         let Some(sync) = writer.begin_sync(&*self.disk, self.clock.now())? else { return Ok(()) };
         drop(writer);
