@@ -58,7 +58,7 @@ pub struct HopSettings {
 
 /// A hop and its health. Its mail is in `queue::Queues` under `index`.
 #[derive(Debug)]
-pub struct Hop {
+pub(crate) struct Hop {
     pub key: HopKey,
     pub index: HopIndex,
     pub settings: HopSettings,
@@ -71,31 +71,31 @@ pub struct Hop {
 const SHUN_FOR: std::time::Duration = std::time::Duration::from_secs(30);
 
 impl Hop {
-    pub fn new(key: HopKey, index: HopIndex, settings: HopSettings) -> Self {
+    pub(crate) fn new(key: HopKey, index: HopIndex, settings: HopSettings) -> Self {
         let breaker = Mutex::new(Breaker::new(settings.connections_max));
         Self { key, index, settings, breaker, shunned: Mutex::new(Vec::new()) }
     }
 
     /// Sites are watched by probes; strangers are simply tried again when their mail is due.
-    pub fn is_site(&self) -> bool {
+    pub(crate) fn is_site(&self) -> bool {
         matches!(self.key, HopKey::Site(_))
     }
 
     /// A host failed: its siblings go first for a while.
-    pub fn shun(&self, host: &str, why: String, at: Instant) {
+    pub(crate) fn shun(&self, host: &str, why: String, at: Instant) {
         let mut shunned = self.shunned.lock();
         shunned.retain(|it| it.host != host && it.is_fresh(at));
         shunned.push(Shunned { host: host.to_owned(), at, why });
     }
 
     /// Why a host is tried after the others, if it is.
-    pub fn shunned_for(&self, host: &str, now: Instant) -> Option<String> {
+    pub(crate) fn shunned_for(&self, host: &str, now: Instant) -> Option<String> {
         let shunned = self.shunned.lock();
         shunned.iter().find(|it| it.host == host && it.is_fresh(now)).map(|it| it.why.clone())
     }
 
     /// The hosts in their order, those that failed lately last.
-    pub fn in_order<T>(&self, hosts: &mut [T], name: impl Fn(&T) -> String, now: Instant) {
+    pub(crate) fn in_order<T>(&self, hosts: &mut [T], name: impl Fn(&T) -> String, now: Instant) {
         let shunned = self.shunned.lock();
         if !shunned.is_empty() {
             hosts.sort_by_key(|it| {

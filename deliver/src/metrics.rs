@@ -20,6 +20,8 @@ pub struct DeliverMetrics {
     pub queued: IntGaugeVec,
     /// Deliveries whose reply was lost, so that the hop may hold the message twice.
     pub maybe_duplicates: IntCounter,
+    /// Replies of the catalogue that were met, by `hop` and `row` of docs/reference/replies.md.
+    pub replies: IntCounterVec,
     /// DSNs made, by `kind`: failed, delayed, relayed.
     pub dsns: IntCounterVec,
     /// Octets of bodies kept in memory between acceptance and delivery.
@@ -83,6 +85,11 @@ impl DeliverMetrics {
                 &["hop", "state"],
             )?,
             maybe_duplicates: duplicates,
+            replies: counter(
+                "causeway_delivery_replies_total",
+                "Known replies of next hops, by their row in the catalogue.",
+                &["hop", "row"],
+            )?,
             dsns: counter("causeway_dsn_total", "Delivery status notifications made.", &["kind"])?,
             cached_bytes: cached,
         })

@@ -137,7 +137,7 @@ async fn send(
         return false;
     }
     let event = event(message, settled, notice, Some(id));
-    let envelope = envelope_to(sender, message.envelope.smtputf8);
+    let envelope = envelope_to(sender, message.envelope.smtputf8, &bytes);
     let committed = incoming.commit_settling(envelope, Origin::internal(), event).await;
     finish(delivery, committed, action, message)
 }
@@ -209,7 +209,7 @@ async fn beginning(message: &Arc<Message>, max: u64) -> Vec<u8> {
 }
 
 /// Source: RFC 3461 §6.1: the reverse-path of a DSN is null.
-fn envelope_to(sender: Address, smtputf8: bool) -> Envelope {
+fn envelope_to(sender: Address, smtputf8: bool, bytes: &[u8]) -> Envelope {
     let recipient = Recipient {
         address: sender,
         notify: Notify { explicit: true, ..Notify::NEVER },
@@ -219,7 +219,7 @@ fn envelope_to(sender: Address, smtputf8: bool) -> Envelope {
     Envelope {
         reverse_path: ReversePath::Null,
         recipients: vec![recipient],
-        body: BodyType::SevenBit,
+        body: if bytes.is_ascii() { BodyType::SevenBit } else { BodyType::EightBitMime },
         smtputf8,
         ret: None,
         envid: None,
@@ -259,7 +259,7 @@ pub(crate) async fn relayed(
     let mut incoming = delivery.0.spool.receive();
     let bytes = compose(delivery, message, incoming.id(), recipients).await;
     if incoming.write(&bytes).is_ok() {
-        let envelope = envelope_to(sender.clone(), message.envelope.smtputf8);
+        let envelope = envelope_to(sender.clone(), message.envelope.smtputf8, &bytes);
         let committed = incoming.commit(envelope, Origin::internal()).await;
         finish(delivery, committed, Action::Relayed, message);
     }

@@ -9,7 +9,7 @@ use spool::{Event, Message, What};
 
 use crate::connection::{Connection, RecipientResult, Transaction, TransactionResult};
 use crate::delivery::{Delivery, now};
-use crate::fate::{Fate, FateContext, HopEffect, HopKind, Verdict, fate};
+use crate::fate::{Fate, FateContext, HopEffect, HopKind, Verdict, fate, fate_of_error};
 use crate::hop::{Hop, HopKey};
 use crate::notice::{self, Notice};
 use crate::queue::leg::{Hold, LegId};
@@ -167,6 +167,10 @@ fn judge_one(
 ) {
     let (work, generation) = (&prepared.work, prepared.generation);
     let said = words(outcome);
+    if let Some(row) = verdict.row {
+        tracing::info!(id = %work.id, hop = %hop.key, row, reply = said, "A known reply.");
+        delivery.0.metrics.replies.with_label_values(&[hop.key.label(), row]).inc();
+    }
     match verdict.hop {
         HopEffect::Healthy => judged.observe(HealthEvent::Worked),
         HopEffect::SlowDown => judged.observe(HealthEvent::Throttled),
@@ -350,7 +354,11 @@ pub(crate) async fn notify_delay(
     work: Work<Arc<Message>>,
     message: &Arc<Message>,
 ) {
-    let last = Reply::new(450, (4, 4, 1), "Not delivered yet");
+    let said = delivery.0.queues.lock().leg(work.leg).and_then(|it| it.past.as_ref()).map_or_else(
+        || "Not delivered yet: the destination does not answer".to_owned(),
+        |it| it.last_reply.clone(),
+    );
+    let last = Reply::with_text(450, (4, 4, 1), said);
     let late: Vec<_> = work.recipients.iter().map(|it| (it.index, last.clone())).collect();
     notice::tell(delivery, message, &late, Notice::Delayed).await;
     delivery.0.queues.lock().mark_delay_notified(work.leg);
@@ -385,7 +393,7 @@ pub(crate) async fn cannot_connect(delivery: &Delivery, hop: &Arc<Hop>, failure:
     delivery.0.metrics.connection_failures.with_label_values(&[hop.key.label()]).inc();
     tracing::warn!(hop = %hop.key, reason = %failure, "Cannot connect.");
     if hop.is_site() {
-        delivery.observe(hop, HealthEvent::HostFailed { why: failure.to_string() });
+        delivery.observe(hop, seen_at_connect(delivery, &failure));
         return;
     }
     loop {
@@ -404,6 +412,26 @@ pub(crate) async fn cannot_connect(delivery: &Delivery, hop: &Arc<Hop>, failure:
                 }
             }
         }
+    }
+}
+
+/// A host that asks for less is not down, and one that refuses us by name wants an operator.
+fn seen_at_connect(delivery: &Delivery, failure: &ConnectFailure) -> HealthEvent {
+    let why = failure.to_string();
+    let ConnectFailure::Now { error: Some(error), .. } = failure else {
+        return HealthEvent::HostFailed { why };
+    };
+    let context = FateContext {
+        hop: HopKind::Site,
+        age: Duration::ZERO,
+        since_move: None,
+        directory_lag_grace: delivery.0.settings.directory_lag_grace,
+    };
+    let verdict = fate_of_error(error, &context);
+    match (verdict.fate, verdict.hop) {
+        (Fate::HoldSite { reason }, _) => HealthEvent::Fault { why: reason },
+        (_, HopEffect::SlowDown) => HealthEvent::Throttled,
+        _ => HealthEvent::HostFailed { why },
     }
 }
 

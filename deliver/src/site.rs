@@ -6,6 +6,7 @@ use config::{Hosts, TlsPolicy};
 use health::{Event, Override, State};
 use mail::Timestamp;
 
+use crate::connection::Connection;
 use crate::delivery::{Delivery, now};
 use crate::hop::Hop;
 use crate::queue::leg::Place;
@@ -120,10 +121,10 @@ impl Delivery {
         };
         for target in found {
             let began = Instant::now();
-            let opened = targets::open(&target).await;
-            match opened {
+            match Connection::open(&target).await {
                 Err(error) => {
-                    steps.push(step(&target.host, "connect", Err(error), began.elapsed()));
+                    let said = Err(error.to_string());
+                    steps.push(step(&target.host, "connect", said, began.elapsed()));
                 }
                 Ok(mut connection) => {
                     let greeted = format!("{} says EHLO", connection.host());

@@ -7,7 +7,7 @@ use std::time::Instant;
 use config::Hosts;
 use mail::Reply;
 
-use crate::connection::{Connection, Target};
+use crate::connection::{AttemptError, Connection, Target};
 use crate::delivery::Delivery;
 use crate::hop::Hop;
 use crate::mx::{Host, MxError};
@@ -19,6 +19,8 @@ pub(crate) enum ConnectFailure {
     Never(Reply),
     Now {
         why: String,
+        /// What a host did, when it came to that.
+        error: Option<AttemptError>,
     },
 }
 
@@ -26,7 +28,7 @@ impl fmt::Display for ConnectFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Never(reply) => write!(f, "{reply}"),
-            Self::Now { why } => f.write_str(why),
+            Self::Now { why, .. } => f.write_str(why),
         }
     }
 }
@@ -59,7 +61,7 @@ pub(crate) async fn of(delivery: &Delivery, hop: &Hop) -> Result<Vec<Target>, Co
 fn failure(error: MxError) -> ConnectFailure {
     match error {
         MxError::Never(reply) => ConnectFailure::Never(reply),
-        MxError::NotNow(why) => ConnectFailure::Now { why },
+        MxError::NotNow(why) => ConnectFailure::Now { why, error: None },
     }
 }
 
@@ -80,20 +82,18 @@ pub(crate) async fn connect(
     hop: &Arc<Hop>,
 ) -> Result<Connection, ConnectFailure> {
     let targets = of(delivery, hop).await?;
-    let mut failed = ConnectFailure::Now { why: "there is no host to connect to".into() };
+    let why = "there is no host to connect to".to_owned();
+    let mut failed = ConnectFailure::Now { why, error: None };
     for target in targets {
-        match open(&target).await {
+        match Connection::open(&target).await {
             Ok(connection) => return Ok(connection),
-            Err(why) => {
+            Err(error) => {
                 let host = format!("{}:{}", target.host, target.addr.port());
-                hop.shun(&host, why.clone(), Instant::now());
-                failed = ConnectFailure::Now { why: format!("{host}: {why}") };
+                hop.shun(&host, error.to_string(), Instant::now());
+                failed =
+                    ConnectFailure::Now { why: format!("{host}: {error}"), error: Some(error) };
             }
         }
     }
     Err(failed)
-}
-
-pub(crate) async fn open(target: &Target) -> Result<Connection, String> {
-    Connection::open(target).await.map_err(|it| it.to_string())
 }

@@ -21,7 +21,7 @@ const STRANGER_MESSAGES: usize = 100;
 /// A smart host is ours, or pays to be.
 const SMART_HOST_CONNECTIONS: usize = 20;
 
-pub fn domains(config: &Config) -> Domains {
+pub(crate) fn domains(config: &Config) -> Domains {
     Domains::from(Rules {
         relay_domains: config
             .relay_domains
@@ -37,7 +37,7 @@ pub fn domains(config: &Config) -> Domains {
 
 /// # Errors
 /// When a certificate or a trust store cannot be read.
-pub fn sites(config: &Config) -> Result<Vec<(SiteName, HopSettings)>, TlsError> {
+pub(crate) fn sites(config: &Config) -> Result<Vec<(SiteName, HopSettings)>, TlsError> {
     config.sites.iter().map(|it| Ok((it.name.clone(), site(config, it)?))).collect()
 }
 
@@ -61,7 +61,7 @@ fn batch(config: &Config) -> Batch {
 
 /// # Errors
 /// When the trust store cannot be read.
-pub fn delivery(config: &Config) -> Result<Settings, TlsError> {
+pub(crate) fn delivery(config: &Config) -> Result<Settings, TlsError> {
     let outside = |hosts: Hosts, connections_max| {
         Ok::<_, TlsError>(HopSettings {
             hosts,
@@ -98,7 +98,7 @@ pub fn delivery(config: &Config) -> Result<Settings, TlsError> {
 
 /// # Errors
 /// When the system's resolver settings cannot be read.
-pub fn resolver(config: &Config) -> Result<Resolver, MxSetupError> {
+pub(crate) fn resolver(config: &Config) -> Result<Resolver, MxSetupError> {
     Resolver::new(ResolverSettings {
         servers: config.delivery.resolver.clone(),
         hostname: config.server.hostname.clone(),
@@ -113,7 +113,7 @@ fn own_addresses(config: &Config) -> Vec<IpAddr> {
     bound.filter(|it| !it.is_unspecified() && !it.is_loopback()).collect()
 }
 
-pub fn spool(config: &Config) -> spool::Options {
+pub(crate) fn spool(config: &Config) -> spool::Options {
     let from = &config.spool;
     spool::Options {
         segment_bytes: from.segment_bytes,

@@ -41,13 +41,20 @@ impl Reloader {
         let new = Config::load(path).map_err(ReloadError::Mistakes)?;
         let old = self.config.load_full();
         let changes = Config::diff(&old, &new);
-        let (restart, applied): (Vec<_>, Vec<_>) =
-            changes.into_iter().partition(|it| it.needs_restart);
-        self.routes.set_domains(assemble::domains(&new));
+        // A domain must not be routed to a site that delivery does not know yet.
+        let names = |it: &Config| it.sites.iter().map(|it| it.name.clone()).collect::<Vec<_>>();
+        let same_sites = names(&old) == names(&new);
+        let waits = |it: &config::Change| {
+            it.needs_restart || (!same_sites && !it.key.starts_with("listener"))
+        };
+        let (restart, applied): (Vec<_>, Vec<_>) = changes.into_iter().partition(waits);
+        if same_sites {
+            self.routes.set_domains(assemble::domains(&new));
+        }
         let problems = self.serving.reload(&new);
         self.config.store(Arc::new(new));
-        let names = |list: Vec<config::Change>| list.into_iter().map(|it| it.key).collect();
-        let reloaded = Reloaded { applied: names(applied), needs_restart: names(restart) };
+        let keys = |list: Vec<config::Change>| list.into_iter().map(|it| it.key).collect();
+        let reloaded = Reloaded { applied: keys(applied), needs_restart: keys(restart) };
         tracing::info!(?reloaded, "Configuration reloaded.");
         match problems.first() {
             None => Ok(reloaded),

@@ -22,7 +22,7 @@ const FRESH_PER_BACKLOG: u8 = 2;
 const PARKED_MAX: usize = 20_000;
 
 #[derive(Debug, Default)]
-pub struct Lane {
+pub(super) struct Lane {
     fresh: VecDeque<LegId>,
     backlog: VecDeque<LegId>,
     next: VecDeque<LegId>,
@@ -40,12 +40,12 @@ pub struct Lane {
 impl Lane {
     /// Legs that could be taken, not counting the parked ones. An upper bound: legs that left by
     /// another door are only noticed when their turn comes.
-    pub fn waiting(&self) -> usize {
+    pub(super) fn waiting(&self) -> usize {
         self.fresh.len() + self.backlog.len() + self.next.len()
     }
 
     /// Adds a leg at the end.
-    pub fn push(&mut self, id: LegId, leg: &mut Leg, open: bool) {
+    pub(super) fn push(&mut self, id: LegId, leg: &mut Leg, open: bool) {
         let behind = leg.recipients.iter().any(|it| self.backlog_of.contains_key(&it.mailbox));
         if open && !behind {
             leg.place = Place::Fresh;
@@ -62,7 +62,7 @@ impl Lane {
 
     /// The hop closed: what was fresh is backlog now, in front of what already was, which is
     /// younger wherever they share a mailbox. Returns the legs whose bodies need not stay in memory.
-    pub fn close(&mut self, legs: &mut IdMap<Leg>) -> Vec<LegId> {
+    pub(super) fn close(&mut self, legs: &mut IdMap<Leg>) -> Vec<LegId> {
         let fresh = std::mem::take(&mut self.fresh);
         self.fresh_of.clear();
         let mut moved = Vec::with_capacity(fresh.len());
@@ -78,7 +78,7 @@ impl Lane {
     }
 
     /// The next leg that may be attempted; it is in flight from here on.
-    pub fn pop(&mut self, legs: &mut IdMap<Leg>) -> Option<LegId> {
+    pub(super) fn pop(&mut self, legs: &mut IdMap<Leg>) -> Option<LegId> {
         while self.parked < PARKED_MAX || !self.next.is_empty() {
             if let Some(id) = self.next.pop_front() {
                 if let Some(leg) = legs.get_mut(&id).filter(|it| it.place == Place::Next) {
@@ -159,13 +159,13 @@ impl Lane {
     }
 
     /// A leg in flight comes back unattempted: it keeps its place in every line and goes next.
-    pub fn again(&mut self, id: LegId, leg: &mut Leg) {
+    pub(super) fn again(&mut self, id: LegId, leg: &mut Leg) {
         leg.place = Place::Next;
         self.next.push_front(id);
     }
 
     /// A leg leaves the lane, from wherever it is. Those behind it move up.
-    pub fn leave(&mut self, id: LegId, legs: &mut IdMap<Leg>) {
+    pub(super) fn leave(&mut self, id: LegId, legs: &mut IdMap<Leg>) {
         let Some(leg) = legs.get(&id) else { return };
         match leg.place {
             Place::Fresh | Place::Backlog => self.uncount(leg),

@@ -578,9 +578,7 @@ fn past_after(leg: &Leg, next: &Next, attempted: bool, now: Timestamp) -> Option
         }
         Next::Hold(hold) => past.held = Some(hold.clone()),
         Next::Settled | Next::Again | Next::Hop(_) => {
-            if leg.past.is_none() {
-                return None;
-            }
+            leg.past.as_ref()?;
         }
     }
     Some(past)

@@ -148,7 +148,7 @@ impl World {
     /// The sum of a metric over all its labels.
     pub(crate) fn metric(&self, name: &str) -> f64 {
         let families = self.registry.gather();
-        let of_name = families.iter().filter(|it| it.get_name() == name);
+        let of_name = families.iter().filter(|it| it.name() == name);
         let values = of_name.flat_map(|it| it.get_metric());
         values.map(|it| it.get_counter().get_value() + it.get_gauge().get_value()).sum()
     }
