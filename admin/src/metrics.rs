@@ -19,13 +19,14 @@ pub struct AdminMetrics {
 impl AdminMetrics {
     /// Fails only if the registry has these names already.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let options = HistogramOpts::new("admin_request_seconds", "Time to answer a request.")
-            .buckets(vec![0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0]);
+        let options =
+            HistogramOpts::new("causeway_admin_request_seconds", "Time to answer a request.")
+                .buckets(vec![0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0]);
         let metrics = Self {
             request_seconds: HistogramVec::new(options, &["route", "method", "status"])?,
-            connections: IntGauge::new("admin_connections", "Connections open now.")?,
+            connections: IntGauge::new("causeway_admin_connections", "Connections open now.")?,
             unauthorized: IntCounter::new(
-                "admin_unauthorized_total",
+                "causeway_admin_unauthorized_total",
                 "Requests without a valid token.",
             )?,
         };

@@ -33,6 +33,7 @@ pub(crate) async fn tell(
     message: &Arc<Message>,
     about: &[(u16, Reply)],
     notice: Notice,
+    remote: Option<&str>,
 ) -> bool {
     let (copies, named): (Vec<_>, Vec<_>) =
         about.iter().cloned().partition(|(index, _)| is_copy(message, *index));
@@ -50,7 +51,8 @@ pub(crate) async fn tell(
         }
     };
     let told: Vec<_> = wanted.into_iter().cloned().collect();
-    copies_done && send(delivery, message, sender, &told, &named, notice).await
+    let news = News { told: &told, settled: &named, notice, remote };
+    copies_done && send(delivery, message, sender, news).await
 }
 
 fn is_copy(message: &Message, index: u16) -> bool {
@@ -114,21 +116,31 @@ fn joined(about: &[(u16, Reply)]) -> String {
     text
 }
 
+/// What one notification is about.
+struct News<'a> {
+    /// Recipients that it names.
+    told: &'a [(u16, Reply)],
+    /// Recipients that its event is about, told of or not.
+    settled: &'a [(u16, Reply)],
+    notice: Notice,
+    /// The host that said so; `None` when it was us.
+    remote: Option<&'a str>,
+}
+
 async fn send(
     delivery: &Delivery,
     message: &Arc<Message>,
     sender: Address,
-    told: &[(u16, Reply)],
-    settled: &[(u16, Reply)],
-    notice: Notice,
+    news: News<'_>,
 ) -> bool {
-    let action = match notice {
+    let action = match news.notice {
         Notice::Failed { .. } => Action::Failed,
         Notice::Delayed => Action::Delayed,
     };
-    let recipients = told.iter().filter_map(|(index, reply)| {
+    let remote = news.remote.map(str::to_owned);
+    let recipients = news.told.iter().filter_map(|(index, reply)| {
         let recipient = message.envelope.recipients.get(usize::from(*index))?;
-        Some(DsnRecipient { recipient, action, reply: reply.clone(), remote: None })
+        Some(DsnRecipient { recipient, action, reply: reply.clone(), remote: remote.clone() })
     });
     let mut incoming = delivery.0.spool.receive();
     let id = incoming.id();
@@ -136,7 +148,7 @@ async fn send(
     if incoming.write(&bytes).is_err() {
         return false;
     }
-    let event = event(message, settled, notice, Some(id));
+    let event = event(message, news.settled, news.notice, Some(id));
     let envelope = envelope_to(sender, message.envelope.smtputf8, &bytes);
     let committed = incoming.commit_settling(envelope, Origin::internal(), event).await;
     finish(delivery, committed, action, message)

@@ -292,6 +292,11 @@ impl Delivery {
         self.0.queues.lock().messages()
     }
 
+    /// Octets of those messages.
+    pub fn bytes(&self) -> u64 {
+        self.0.queues.lock().bytes()
+    }
+
     /// The state of each of a message's recipients that is not settled.
     pub fn states_of(&self, id: SpoolId) -> Vec<(u16, QueueState)> {
         let queues = self.0.queues.lock();

@@ -84,8 +84,8 @@ pub(crate) async fn settle(
     for (transaction, (prepared, result)) in batch.transactions.iter().zip(tried) {
         let mut judged = judge(delivery, hop, connection.host(), &prepared, &result, now);
         if !judged.bounces.is_empty() {
-            let fates =
-                bounce(delivery, transaction, prepared.generation, &judged.bounces, now).await;
+            let from = (prepared.generation, connection.host());
+            let fates = bounce(delivery, transaction, from, &judged.bounces, now).await;
             judged.fates.extend(fates);
         }
         if !connection.capabilities().dsn {
@@ -118,10 +118,15 @@ pub(crate) async fn settle(
     delivery.act(kicks);
 }
 
-/// One success and one failure say as much as sixteen.
+/// One success and one failure say as much as sixteen; a host that took mail of the same batch
+/// has no quarrel with us.
 fn summary(observed: Vec<HealthEvent>) -> Vec<HealthEvent> {
+    let worked = observed.contains(&HealthEvent::Worked);
     let mut kept: Vec<HealthEvent> = Vec::new();
     for event in observed {
+        if worked && matches!(event, HealthEvent::Fault { .. }) {
+            continue;
+        }
         if !kept.iter().any(|it| std::mem::discriminant(it) == std::mem::discriminant(&event)) {
             kept.push(event);
         }
@@ -214,9 +219,11 @@ fn judge_one(
             judged.fates.push((index, Next::Hold(Hold::Loop)));
         }
         Fate::HoldSite { reason } if hop.is_site() => {
-            judged.event(index, deferred(now));
+            // Released as soon as the site is opened again, by a delivery or by an operator.
+            let due = now.plus(health::FAULT_RETRY);
+            judged.event(index, deferred(due));
             judged.observe(HealthEvent::Fault { why: reason });
-            judged.fates.push((index, Next::Again));
+            judged.fates.push((index, Next::Later { due, reply: said, maybe_duplicate: false }));
         }
         Fate::HoldSite { .. } => {
             let due = now.plus(wait(delivery, RetryClass::Refusal, work.attempts + 1));
@@ -304,13 +311,13 @@ fn count(
 async fn bounce(
     delivery: &Delivery,
     transaction: &Transaction,
-    generation: u64,
+    (generation, host): (u64, &str),
     bounces: &[(u16, Reply)],
     now: Timestamp,
 ) -> Vec<(u16, Next)> {
     let message = &transaction.message;
     let notice = Notice::Failed { generation, expired: false };
-    let done = notice::tell(delivery, message, bounces, notice).await;
+    let done = notice::tell(delivery, message, bounces, notice, Some(host)).await;
     let next = |reply: &Reply| match done {
         true => Next::Settled,
         false => Next::Later {
@@ -340,7 +347,7 @@ pub(crate) async fn expire(delivery: &Delivery, work: Work<Arc<Message>>, messag
     let expired: Vec<_> = work.recipients.iter().map(|it| (it.index, reply.clone())).collect();
     let generation = delivery.0.routes.generation();
     let notice = Notice::Failed { generation, expired: true };
-    if notice::tell(delivery, message, &expired, notice).await {
+    if notice::tell(delivery, message, &expired, notice, None).await {
         tracing::warn!(id = %work.id, "Expired.");
         finish_all(delivery, &work, &Next::Settled);
     } else {
@@ -360,7 +367,7 @@ pub(crate) async fn notify_delay(
     );
     let last = Reply::with_text(450, (4, 4, 1), said);
     let late: Vec<_> = work.recipients.iter().map(|it| (it.index, last.clone())).collect();
-    notice::tell(delivery, message, &late, Notice::Delayed).await;
+    notice::tell(delivery, message, &late, Notice::Delayed, None).await;
     delivery.0.queues.lock().mark_delay_notified(work.leg);
     put_back(delivery, &work);
 }
@@ -379,7 +386,7 @@ pub(crate) async fn bounce_by_order(
     let given_up: Vec<_> = recipients.iter().map(|it| (*it, reply.clone())).collect();
     let generation = delivery.0.routes.generation();
     let notice = Notice::Failed { generation, expired: false };
-    let done = notice::tell(delivery, message, &given_up, notice).await;
+    let done = notice::tell(delivery, message, &given_up, notice, None).await;
     let next = if done { Next::Settled } else { Next::Again };
     let fates: Vec<_> = recipients.iter().map(|it| (*it, next.clone())).collect();
     let hops = delivery.0.queues.lock().finish(work.leg, &fates, false, now());
@@ -464,7 +471,7 @@ async fn return_work(delivery: &Delivery, work: Work<Arc<Message>>, reply: &Repl
     let bounces: Vec<_> = work.recipients.iter().map(|it| (it.index, reply.clone())).collect();
     let generation = delivery.0.routes.generation();
     let notice = Notice::Failed { generation, expired: false };
-    let next = match notice::tell(delivery, &message, &bounces, notice).await {
+    let next = match notice::tell(delivery, &message, &bounces, notice, None).await {
         true => Next::Settled,
         false => Next::Later {
             due: now().plus(wait(delivery, RetryClass::Refusal, work.attempts + 1)),

@@ -9,6 +9,7 @@ use router::{SiteState, SiteStates};
 
 use crate::delivery::{Delivery, now};
 use crate::hop::{Hop, HopKey};
+use crate::queue::leg::Place;
 use crate::{old, worker};
 
 /// How often the timers are looked at.
@@ -51,12 +52,32 @@ impl Delivery {
     /// Feeds one observation to a hop's breaker and does what follows from it.
     pub(crate) fn observe(&self, hop: &Arc<Hop>, event: Event) {
         let moment = self.moment();
-        let (change, limit, why, state) = {
+        let is_order = matches!(event, Event::Override(_));
+        let (change, limit, why, state, was) = {
             let mut breaker = hop.breaker.lock();
+            let was = breaker.state();
             let change = breaker.step(event, moment);
-            (change, breaker.limit(), breaker.why().to_owned(), breaker.state())
+            (change, breaker.limit(), breaker.why().to_owned(), breaker.state(), was)
         };
         self.apply(hop, change, limit, &why, state);
+        if change == Change::Opened && (is_order || was == State::Faulted) {
+            self.let_go_all(hop);
+        }
+    }
+
+    /// Mail that was put off because of the fault need not wait any longer.
+    fn let_go_all(&self, hop: &Hop) {
+        let mut queues = self.0.queues.lock();
+        let waiting: Vec<_> = queues
+            .legs()
+            .filter(|(_, leg)| leg.hop == hop.index && leg.place == Place::Deferred)
+            .map(|(id, _)| id)
+            .collect();
+        for leg in waiting {
+            queues.release(leg, now());
+        }
+        drop(queues);
+        self.kick(&[hop.index]);
     }
 
     fn apply(&self, hop: &Arc<Hop>, change: Change, limit: usize, why: &str, state: State) {

@@ -258,6 +258,8 @@ impl Breaker {
         self.went_down_at = Some(now);
         self.good_probes = 0;
         self.enter(State::Down, why, now);
+        // Whoever tries all the same, by an operator's order, keeps the distance.
+        self.last_failure_at = Some(now);
     }
 
     fn probe_worked(&mut self, now: Moment) {

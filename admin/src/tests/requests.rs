@@ -67,7 +67,7 @@ async fn metrics_name_the_route_and_never_the_address() {
     let server = Server::start().await;
     server.get("/api/v1/table/entries/anna@contoso.example").await;
     let answer = server.raw("GET", "/metrics", "", "").await;
-    let line = "admin_request_seconds_count{method=\"GET\",route=\"/api/v1/table/entries/{name}\",status=\"404\"} 1";
+    let line = "causeway_admin_request_seconds_count{method=\"GET\",route=\"/api/v1/table/entries/{name}\",status=\"404\"} 1";
     assert!(answer.body.contains(line), "{}", answer.body);
     assert!(!answer.body.contains("anna"));
 }

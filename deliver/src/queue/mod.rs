@@ -145,6 +145,7 @@ pub struct Queues<M> {
     timers: Timers,
     /// Legs of each mailbox, wherever they are. Mailboxes are keyed hashes already.
     legs_of: IdMap<u32>,
+    bytes: u64,
     cached_bytes: u64,
     cached_bytes_max: u64,
 }
@@ -159,6 +160,7 @@ impl<M: Clone> Queues<M> {
             hops: Vec::new(),
             timers: Timers::default(),
             legs_of: IdMap::default(),
+            bytes: 0,
             cached_bytes: 0,
             cached_bytes_max,
         }
@@ -205,6 +207,11 @@ impl<M: Clone> Queues<M> {
         self.pending.contains_key(&id.as_u64())
     }
 
+    /// Octets of the messages of which something is not settled.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     pub fn cached_bytes(&self) -> u64 {
         self.cached_bytes
     }
@@ -228,6 +235,7 @@ impl<M: Clone> Queues<M> {
                 self.cached_bytes += new.size;
             }
         }
+        self.bytes += new.size;
         self.pending.insert(new.id.as_u64(), pending);
         for leg in new.legs {
             self.add_leg(new.id, leg, now);
@@ -404,7 +412,9 @@ impl<M: Clone> Queues<M> {
         pending.legs -= 1;
         if pending.legs == 0 {
             self.drop_body(id);
-            self.pending.remove(&id.as_u64());
+            if let Some(pending) = self.pending.remove(&id.as_u64()) {
+                self.bytes -= pending.size;
+            }
         }
     }
 

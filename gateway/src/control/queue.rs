@@ -84,7 +84,7 @@ impl Control {
         api::QueueSummary {
             messages: self.delivery.messages() as u64,
             recipients: hops.iter().map(|it| it.active + it.deferred + it.held).sum(),
-            bytes: self.spool.stats().bytes,
+            bytes: self.delivery.bytes(),
             hops,
             age_bounds_seconds: AGE_BOUNDS.to_vec(),
             recovering: !self.recovered(),
