@@ -87,6 +87,13 @@ struct Started {
     stop: CancellationToken,
 }
 
+/// A write beyond RLIMIT_FSIZE is to fail, which the spool answers with 451, and not to end the
+/// process. A handler that tokio has set stays set.
+fn survive_file_size_limit() -> std::io::Result<()> {
+    let number = rustix::process::Signal::XFSZ.as_raw();
+    signal(SignalKind::from_raw(number)).map(drop)
+}
+
 /// One gateway for one data folder.
 fn lock(data_dir: &Path) -> Result<File, RunError> {
     fs::create_dir_all(data_dir).tried(|| format!("cannot make {}", data_dir.display()))?;
@@ -110,6 +117,7 @@ fn start(
     shards: &Shards,
 ) -> Result<Started, RunError> {
     let _context = control.enter();
+    survive_file_size_limit().tried(|| "cannot set up signals".into())?;
     let began = (Instant::now(), Timestamp::from_system(SystemTime::now()));
     let data_dir = config.server.data_dir.clone();
     let registry = Registry::new();
