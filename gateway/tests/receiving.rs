@@ -230,6 +230,18 @@ fn under_stress_silence_is_short_and_mail_still_comes_in() {
 }
 
 #[test]
+fn replies_to_many_errors_are_held_back() {
+    let world = start("", "[limits]\nerrors_soft = 1\n");
+    let mut client = world.greeted();
+    client.ask("FOO", "500");
+    let began = std::time::Instant::now();
+    client.ask("FOO", "500");
+    assert!(began.elapsed() >= std::time::Duration::from_secs(1));
+    client.ask("NOOP", "250");
+    world.finish();
+}
+
+#[test]
 fn a_message_that_went_round_five_times_is_refused() {
     let world = start("", "");
     let mut client = world.greeted();

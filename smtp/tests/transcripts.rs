@@ -156,17 +156,27 @@ impl World {
             mail::Path::Postmaster => "postmaster@gw.example".parse().unwrap(),
             mail::Path::Mailbox(address) => address,
         };
-        let name = address.local().split('+').next().unwrap_or_default();
+        let local = address.local_unquoted();
+        let name = local.split('+').next().unwrap_or_default();
         let is_known = ["anna", "ben", "carol", "dave"].contains(&name);
         let is_ours = address.domain().as_str() == "known.example";
-        if self.is_relay || address.is_postmaster() || (is_ours && is_known) {
-            let copy_to = (address.local() == "dave").then(|| SiteName::new("cloud"));
-            return Verdict::Accept { address, copy_to };
+        let refuse = |code, text: &'static str| Verdict::Refuse(Reply::new(550, code, text));
+        if address.domain().is_literal() {
+            return refuse((5, 1, 2), "Mail to address literals is not relayed");
         }
-        Verdict::Refuse(match is_ours {
-            true => Reply::new(550, (5, 1, 1), "No such mailbox"),
-            false => Reply::new(550, (5, 7, 1), "Relaying denied"),
-        })
+        match (is_ours, is_known || address.is_postmaster()) {
+            (true, false) if local.contains(['%', '!', '@']) => {
+                refuse((5, 7, 1), "Relaying denied")
+            }
+            (true, false) => refuse((5, 1, 1), "No such mailbox"),
+            (false, _) if !self.is_relay && !address.is_postmaster() => {
+                refuse((5, 7, 1), "Relaying denied")
+            }
+            _ => {
+                let copy_to = (name == "dave").then(|| SiteName::new("cloud"));
+                Verdict::Accept { address, copy_to }
+            }
+        }
     }
 
     fn event(&mut self, words: &[String]) -> Result<(), String> {
