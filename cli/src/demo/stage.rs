@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
-use api::{SiteList, SiteState, Traced, path};
+use api::{Acted, Action, ActionRequest, Selector, SiteList, SiteState, Traced, path};
+use hyper::Method;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -18,10 +19,12 @@ use super::sender::{Sender, Sent};
 use super::site::{Site, Taken};
 use crate::client::Ask;
 use crate::exit::Failure;
-use crate::output::Screen;
+use crate::output::{Screen, count};
 
 /// Longest wait for any one thing.
 const WAIT_FOR: Duration = Duration::from_secs(15);
+/// Before we step in.
+const PATIENCE: Duration = Duration::from_secs(4);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Connections that the sender has open.
 const SENDERS: usize = 3;
@@ -111,6 +114,24 @@ impl<'a> Stage<'a> {
 
     pub(crate) async fn all_taken(&self) -> Result<()> {
         self.all_taken_for(&MAILBOXES.map(|(name, _)| name)).await
+    }
+
+    /// As [`Stage::all_taken`]. A message whose reply was lost waits a minute, in case that it
+    /// arrived after all; a person who knows better says `queue retry`, and so do we.
+    pub(crate) async fn all_taken_after_trouble(&mut self) -> Result<()> {
+        if let Ok(taken) = tokio::time::timeout(PATIENCE, self.all_taken()).await {
+            return taken;
+        }
+        let selector = Selector { all: true, ..Selector::default() };
+        let request =
+            ActionRequest { action: Action::Retry, selector, reason: None, dry_run: false };
+        let ask = Ask::post("retry", path::QUEUE_ACTIONS.to_owned()).json(Method::POST, &request);
+        let acted: Acted = self.ask(ask).await?;
+        self.say(&format!(
+            "   $ causeway queue retry   (for {}: the site went away before its reply)",
+            count(acted.recipients, "recipient")
+        ))?;
+        self.all_taken().await
     }
 
     /// Waits until the gateway holds a site for `state`.

@@ -189,7 +189,7 @@ pub(super) async fn an_outage(stage: &mut Stage<'_>) -> Result<()> {
     tokio::time::sleep(AWAY_FOR.saturating_sub(away.elapsed())).await;
     stage.cloud.restart().await?;
     let (back, was_away) = (Instant::now(), away.elapsed());
-    stage.all_taken().await?;
+    stage.all_taken_after_trouble().await?;
     let drained = back.elapsed();
     let line = format!(
         "   {CLOUD:<7} is back after {:.1} s; {:.1} s later it has everything, {}.",
@@ -240,7 +240,7 @@ pub(super) async fn a_crash(stage: &mut Stage<'_>) -> Result<()> {
     let (sent, gone) = tokio::try_join!(sending, killing)?;
     let unanswered: u32 = sent.iter().map(|it| it.unanswered).sum();
     stage.sent.extend(sent);
-    stage.all_taken().await?;
+    stage.all_taken_after_trouble().await?;
     stage.say("   90 messages, and kill -9 in the middle of them.")?;
     stage.say(&format!("   It took mail again after {:.2} s.", gone.as_secs_f64()))?;
     let again = match unanswered {
