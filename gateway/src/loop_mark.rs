@@ -1,6 +1,5 @@
 //! The mark that our installation leaves on every message, and how often it is found again.
 
-use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -49,7 +48,9 @@ impl LoopMark {
 
     /// Appends the field for a message of ours.
     pub(crate) fn write_to(&self, id: SpoolId, out: &mut Vec<u8>) {
-        out.extend_from_slice(format!("{LOOP_FIELD}: {}\r\n", self.token(id)).as_bytes());
+        for part in [LOOP_FIELD, ": ", &self.token(id), "\r\n"] {
+            out.extend_from_slice(part.as_bytes());
+        }
     }
 
     /// Whether these tokens of a header say that the message is in a loop.
@@ -60,12 +61,9 @@ impl LoopMark {
     fn token(&self, id: SpoolId) -> String {
         let id = id.to_string();
         let mac = hmac::sign(&self.key, id.as_bytes());
-        let mut token = format!("{id}.");
-        for byte in mac.as_ref().iter().take(MAC_BYTES) {
-            // Writing to a string cannot fail.
-            let _ = write!(token, "{byte:02x}");
-        }
-        token
+        let nibbles = mac.as_ref().iter().take(MAC_BYTES).flat_map(|it| [it >> 4, it & 15]);
+        let digits = nibbles.filter_map(|it| char::from_digit(it.into(), 16));
+        id.chars().chain(['.']).chain(digits).collect()
     }
 
     fn is_ours(&self, token: &str) -> bool {

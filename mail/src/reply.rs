@@ -102,18 +102,26 @@ impl Reply {
     pub fn write_to(&self, out: &mut Vec<u8>) {
         let mut lines = self.text.split('\n').peekable();
         while let Some(line) = lines.next() {
-            let dash = if lines.peek().is_some() { '-' } else { ' ' };
-            let digits = self.code.to_string();
-            out.extend_from_slice(digits.as_bytes());
-            out.push(dash as u8);
-            if let Some(enhanced) = self.enhanced {
-                out.extend_from_slice(enhanced.to_string().as_bytes());
-                out.push(b' ');
+            put_decimal(self.code, out);
+            out.push(if lines.peek().is_some() { b'-' } else { b' ' });
+            if let Some(Enhanced { class, subject, detail }) = self.enhanced {
+                for (number, end) in [(class.into(), b'.'), (subject, b'.'), (detail, b' ')] {
+                    put_decimal(number, out);
+                    out.push(end);
+                }
             }
             out.extend(line.bytes().map(|it| if (0x20..0x7f).contains(&it) { it } else { b'?' }));
             out.extend_from_slice(b"\r\n");
         }
     }
+}
+
+/// Appends a number in decimal, without the detour over a string: replies are written often.
+fn put_decimal(number: u16, out: &mut Vec<u8>) {
+    if number >= 10 {
+        put_decimal(number / 10, out);
+    }
+    out.push(b'0' + (number % 10) as u8);
 }
 
 /// On one line: `550 5.1.1 No such mailbox`.
@@ -145,6 +153,9 @@ mod tests {
         let mut out = Vec::new();
         Reply::with_text(550, (5, 1, 1), "no\r250 ok\nsecond").write_to(&mut out);
         assert_eq!(out, b"550-5.1.1 no?250 ok\r\n550 5.1.1 second\r\n");
+        out.clear();
+        Reply::with_text(451, (4, 7, 500), "").write_to(&mut out);
+        assert_eq!(out, b"451 4.7.500 \r\n");
     }
 
     #[test]
