@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::load::{Outcome, Sent};
 use crate::sink::Delivery;
@@ -11,10 +11,12 @@ use crate::sink::Delivery;
 pub struct Rules<'a> {
     /// The sides on which a recipient's mail may arrive.
     pub sides_of: &'a dyn Fn(&str) -> Vec<String>,
-    /// A second copy is excused if the first was taken before the end of a
-    /// crash and the second after its beginning.
+    /// A second copy is excused if a crash kept the server from noting the first.
     pub crashes: &'a [Crash],
 }
+
+/// How long before a crash a site's 250 may have come and yet not be noted for good.
+const NOTED_WITHIN: Duration = Duration::from_secs(2);
 
 /// From just before a server was killed until it was surely gone.
 #[derive(Clone, Copy, Debug)]
@@ -152,11 +154,20 @@ fn judge_copy(
 fn judge_duplicates(verdict: &mut Verdict, name: &str, copies: &[&Delivery], crashes: &[Crash]) {
     for pair in copies.windows(2) {
         let [first, second] = pair else { continue };
-        let crash = crashes.iter().any(|crash| first.at <= crash.to && crash.from <= second.at);
-        if !first.answered || crash {
+        // The first copy may be taken after the crash, out of the site's own buffers.
+        let hides = |crash: &Crash| {
+            first.connected_at <= crash.to
+                && crash.from <= first.at + NOTED_WITHIN
+                && crash.from <= second.at
+        };
+        if !first.answered || crashes.iter().any(hides) {
             verdict.duplicates_explained += 1;
         } else {
-            verdict.duplicates_unexplained.push(name.to_string());
+            let gap = second.at.saturating_duration_since(first.at);
+            let next = crashes.iter().find(|crash| crash.from > first.at);
+            let before = next.map(|crash| crash.from.saturating_duration_since(first.at));
+            let text = format!("{name} again after {gap:.1?}, crash after {before:.1?}");
+            verdict.duplicates_unexplained.push(text);
         }
     }
 }
@@ -204,6 +215,7 @@ mod tests {
             digest,
             answered,
             at: Instant::now(),
+            connected_at: Instant::now(),
         }
     }
 

@@ -66,7 +66,8 @@ pub struct Dialogue<'a> {
     tls: Option<Arc<ClientConfig>>,
     replies: VecDeque<String>,
     sent_at: Instant,
-    delay: Option<Duration>,
+    /// How long the last reply took.
+    took: Duration,
 }
 
 impl<'a> Dialogue<'a> {
@@ -76,8 +77,8 @@ impl<'a> Dialogue<'a> {
         tls: Option<Arc<ClientConfig>>,
     ) -> Dialogue<'a> {
         let n_before = contents(sinks).len();
-        let (replies, sent_at) = (VecDeque::new(), Instant::now());
-        Dialogue { client, sinks, n_before, tls, replies, sent_at, delay: None }
+        let (replies, sent_at, took) = (VecDeque::new(), Instant::now(), Duration::ZERO);
+        Dialogue { client, sinks, n_before, tls, replies, sent_at, took }
     }
 
     /// Plays all lines; an error that names the line.
@@ -129,10 +130,7 @@ impl<'a> Dialogue<'a> {
             return Ok(());
         }
         let reply = self.client.reply()?;
-        if let Some(delay) = self.delay.take() {
-            let took = self.sent_at.elapsed();
-            ensure!(took > delay.mul_f64(0.8), "answered after {took:?}, want {delay:?}");
-        }
+        self.took = self.sent_at.elapsed();
         let mut lines = reply.text.split('\n').peekable();
         while let Some(line) = lines.next() {
             let mark = if lines.peek().is_some() { '-' } else { ' ' };
@@ -153,7 +151,8 @@ impl<'a> Dialogue<'a> {
                 self.client.shake_hands(config, NAME)
             }
             ["delay", seconds] => {
-                self.delay = Some(Duration::from_secs(seconds.parse()?));
+                let delay = Duration::from_secs(seconds.parse()?);
+                ensure!(self.took > delay.mul_f64(0.8), "after {:?}, not {delay:?}", self.took);
                 Ok(())
             }
             _ => bail!("no event {words:?}"),

@@ -85,8 +85,8 @@ impl Probe {
             ensure!(copy.digest == message.digest(), "{self:?}: the content was changed");
             let lines = copy.lines.join("\n").to_ascii_uppercase();
             let wanted: &[&str] = match self {
-                Self::Plain => &[],
-                Self::EightBit => &["BODY=8BITMIME"],
+                // Exim and OpenSMTPD drop the parameter and keep the octets.
+                Self::Plain | Self::EightBit => &[],
                 Self::Utf8 => &["SMTPUTF8"],
                 Self::Dsn => &[
                     "RET=HDRS",

@@ -141,8 +141,11 @@ fn runs(pid: u32, program: &str) -> bool {
     fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == program)
 }
 
+/// Whether anything of it still runs: a process is a zombie already while its
+/// last threads end, and holds its files until they have.
 fn alive(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
-    !matches!(state, None | Some('Z' | 'X'))
+    let n_threads = fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    n_threads > 1 || !matches!(state, None | Some('Z' | 'X'))
 }

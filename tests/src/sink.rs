@@ -49,6 +49,8 @@ pub struct Delivery {
     /// False when the sink hung up instead of answering: a second copy is then right.
     pub answered: bool,
     pub at: Instant,
+    /// When its connection was opened.
+    pub connected_at: Instant,
 }
 
 struct Shared {
@@ -163,6 +165,7 @@ struct Session<'a> {
     writer: TcpStream,
     out: Vec<u8>,
     transaction: Transaction,
+    connected_at: Instant,
 }
 
 impl Shared {
@@ -174,7 +177,8 @@ impl Shared {
         lock(&self.open).push(handle);
         let reader = BufReader::with_capacity(64 * 1024, connection);
         let (out, transaction) = (Vec::new(), Transaction::default());
-        let mut session = Session { shared: self, reader, writer, out, transaction };
+        let connected_at = Instant::now();
+        let mut session = Session { shared: self, reader, writer, out, transaction, connected_at };
         // A session ends in an error whenever the other side or a fault says so.
         session.talk().ok();
         session.writer.shutdown(std::net::Shutdown::Both).ok();
@@ -204,7 +208,8 @@ impl Session<'_> {
             let Some(line) = self.line()? else { return Ok(()) };
             let line = String::from_utf8_lossy(&line).trim_end().to_string();
             if self.obey(&line)?.is_err() {
-                return Ok(());
+                // The answers to what came before in the same write are not lost.
+                return self.flush();
             }
         }
     }
@@ -237,7 +242,6 @@ impl Session<'_> {
             "NOOP" => self.reply("250 2.0.0 Ok"),
             "QUIT" => {
                 self.reply("221 2.0.0 Bye");
-                self.flush()?;
                 return Ok(Err(HangUp));
             }
             _ => self.reply("502 5.5.1 No"),
@@ -314,6 +318,7 @@ impl Session<'_> {
             content: transaction.content,
             answered,
             at: Instant::now(),
+            connected_at: self.connected_at,
         });
         if !answered {
             return Ok(Err(HangUp));

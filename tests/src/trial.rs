@@ -13,6 +13,9 @@ use crate::sink::{Delivery, Sink};
 use crate::volume::Volume;
 use crate::wait;
 
+/// How long a round's load may take on a busy machine.
+const LOAD_BOUND: Duration = Duration::from_secs(60);
+
 /// A server with its spool on a volume, and all that was sent and crashed so far.
 pub struct Trial<S> {
     pub server: S,
@@ -28,18 +31,20 @@ impl<S: Server> Trial<S> {
         Ok(Self { server, sinks, sent: Vec::new(), crashes: Vec::new() })
     }
 
-    /// Sends for a while, stops the server by `crash`, starts it again.
+    /// Sends until `n_accepted` messages were acknowledged, stops the server by
+    /// `crash` in the middle of the next ones, starts it again.
     ///
     /// Only what was acknowledged before the crash counts as accepted.
     pub fn round(
         &mut self,
-        load_for: Duration,
+        n_accepted: usize,
         crash: impl FnOnce(&Sandbox) -> Result<()>,
     ) -> Result<()> {
         let mut plan = Plan::new(self.server.address(), format!("r{}", self.crashes.len()));
-        plan.patience = Duration::from_secs(2);
+        // A client must not wait long for a server that is gone.
+        plan.patience = Duration::from_secs(3);
         let load = Load::start(&plan);
-        std::thread::sleep(load_for);
+        wait::until("the load to be accepted", LOAD_BOUND, || load.n_accepted() >= n_accepted)?;
         let mut sent = load.ledger();
         let from = Instant::now();
         crash(self.server.sandbox())?;
@@ -55,9 +60,9 @@ impl<S: Server> Trial<S> {
 
     /// As [`Trial::round`], with both sites down until the server is back: all
     /// acknowledged mail is in the spool when the power goes.
-    pub fn power_cut(&mut self, load_for: Duration, volume: &Volume) -> Result<()> {
+    pub fn power_cut(&mut self, n_accepted: usize, volume: &Volume) -> Result<()> {
         self.sinks.iter_mut().for_each(Sink::go_down);
-        self.round(load_for, |sandbox| volume.cut_power(sandbox))?;
+        self.round(n_accepted, |sandbox| volume.cut_power(sandbox))?;
         self.sinks.iter_mut().try_for_each(Sink::come_up)
     }
 

@@ -56,8 +56,8 @@ fn mail_for_a_site_that_is_down_waits_and_drains_in_order() -> Result<()> {
     let even = 50 + N_DURING / 2;
     let arrived = || rig.sinks[1].n_recipients();
     wait::until("the other side's mail", Duration::from_secs(30), || arrived() == even)?;
-    let waiting = rig.gateway.json(&["queue", "summary"])?;
-    eprintln!("while it is down: {waiting}");
+    let waiting = rig.gateway.command(&["queue", "summary"])?;
+    eprintln!("while it is down:\n{waiting}");
     sent.extend(during);
 
     // New mail goes along while the backlog drains.

@@ -41,8 +41,8 @@ fn agree_with_explain(rig: &Rig, sides: &Sides) -> Result<()> {
         let number = generation.to_string();
         let said = rig.gateway.command(&["explain", recipient, "--generation", &number])?;
         ensure!(
-            said.contains(&format!("=> {side}")) || said.contains(&format!("for {side}")),
-            "{token} to {recipient} went to {side} by generation {generation}, but explain says:\n{said}"
+            said.contains(&format!("=> deliver to {side}")),
+            "{token} to {recipient} went to {side} by {generation}, but explain says:\n{said}"
         );
         n_compared += 1;
     }
