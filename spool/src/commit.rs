@@ -25,14 +25,11 @@ const BATCH_BYTES_MAX: u64 = 4 << 20;
 pub(crate) struct Committer {
     shared: Arc<Shared>,
     head: Option<Head>,
-    /// Where the last sealed segment of this run ends.
+    /// The last sealed segment of this run with anything synced in it, and where that ends.
     follows: Option<(u32, u64)>,
     pending: VecDeque<Request>,
     /// Events whose batch failed twice; they ride on the next one.
     retained: Vec<Request>,
-    /// Messages of such batches: their senders were told to try again, but their records may be
-    /// on the disk.
-    refused: Vec<u64>,
     completions: Completions,
 }
 
@@ -54,7 +51,6 @@ impl Committer {
             follows: None,
             pending: VecDeque::new(),
             retained: Vec::new(),
-            refused: Vec::new(),
             completions: Completions::default(),
         }
     }
@@ -88,9 +84,6 @@ impl Committer {
         self.pending.extend(requests.drain(..));
         if self.pending.is_empty() && self.shared.guard.is_failing() {
             self.pending.push_back(Request::mark(Kind::Mark));
-        }
-        if !self.pending.is_empty() && !self.refused.is_empty() {
-            self.pending.push_front(Request::void(&self.refused));
         }
         while !self.pending.is_empty() {
             let mut batch = self.next_batch();
@@ -134,8 +127,8 @@ impl Committer {
         self.make_room(bytes, reserve)?;
         let Some(head) = &mut self.head else { return Err(SpoolError::Closed) };
         let title = (head.end == FIRST_RECORD).then(|| {
-            let (segment, follows) = (head.segment, self.follows);
-            Title { segment, follows, made_at: self.shared.clock.now() }.encode()
+            let (run, segment, follows) = (self.shared.run, head.segment, self.follows);
+            Title { segment, run, follows, made_at: self.shared.clock.now() }.encode()
         });
         let end = seal(batch, head);
         let start = if title.is_some() { 0 } else { head.end };
@@ -176,7 +169,9 @@ impl Committer {
     /// The head gets no more records.
     fn seal_head(&mut self) {
         let Some(head) = self.head.take() else { return };
-        self.follows = Some((head.segment, head.end));
+        if head.end > FIRST_RECORD {
+            self.follows = Some((head.segment, head.end));
+        }
         if let Some(segment) = self.shared.index.lock().segments.get_mut(&head.segment) {
             segment.state = SegmentState::Sealed;
             segment.end = head.end;
@@ -213,9 +208,6 @@ impl Committer {
         shared.metrics.batches.inc();
         shared.metrics.batch_records.observe(batch.len() as f64);
         for request in batch.drain(..) {
-            if request.effect == Effect::Void {
-                self.refused.clear();
-            }
             if let Some(cell) = &request.done {
                 self.completions.add(cell, Ok(Placed::after_sync()));
             }
@@ -227,9 +219,6 @@ impl Committer {
     fn fail(&mut self, batch: &mut Vec<Request>, error: SpoolError) {
         self.shared.guard.set_failing(true);
         for request in batch.drain(..) {
-            if matches!(request.effect, Effect::Accept { .. }) {
-                self.refused.push(request.header.id);
-            }
             match &request.done {
                 Some(cell) => self.completions.add(cell, Err(error.clone())),
                 None if request.is_event() => self.retained.push(request),
@@ -310,7 +299,7 @@ fn apply(shared: &Shared, index: &mut Index, request: &Request) {
             settles.iter().for_each(|&id| index.note_event(header.at.segment, id));
         }
         Effect::Carry { id } => index.note_event(header.at.segment, *id),
-        Effect::Void | Effect::Nothing => (),
+        Effect::Nothing => (),
     }
 }
 

@@ -75,7 +75,7 @@ fn used(segment: &Segment) -> u64 {
 
 /// Copies live messages and needed events to the head.
 fn copy_needed(shared: &Arc<Shared>, number: u32, turn: Turn<'_>) -> Result<(), SpoolError> {
-    let file = {
+    let (file, end) = {
         let mut index = shared.index.lock();
         let needed = index.events_needed(number);
         let Some(segment) = index.segments.get_mut(&number) else { return Ok(()) };
@@ -83,11 +83,11 @@ fn copy_needed(shared: &Arc<Shared>, number: u32, turn: Turn<'_>) -> Result<(), 
             return Ok(());
         }
         segment.ghosts = true;
-        Arc::clone(&segment.file)
+        (Arc::clone(&segment.file), segment.end)
     };
     let mut copier = Copier { shared, number, file: &*file, cells: Vec::new(), bytes: 0, turn };
     let mut result = Ok(());
-    scan(&*file, number, |header, head| {
+    scan(&*file, number, Some(end), |header, head| {
         if result.is_ok() {
             result = copier.record(header, head);
         }

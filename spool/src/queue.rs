@@ -41,8 +41,6 @@ pub(crate) enum Effect {
     Carry {
         id: u64,
     },
-    /// The refused messages are taken back for good.
-    Void,
     Nothing,
 }
 
@@ -74,13 +72,6 @@ impl Request {
     /// A record with no content.
     pub(crate) fn mark(kind: Kind) -> Self {
         Self::bare(kind, 0, vec![0; HEADER_BYTES], Effect::Nothing, None)
-    }
-
-    /// Takes back records that may be on the disk although their senders were refused.
-    pub(crate) fn void(ids: &[u64]) -> Self {
-        let mut front = vec![0; HEADER_BYTES];
-        ids.iter().for_each(|it| front.extend(it.to_le_bytes()));
-        Self::bare(Kind::Void, 0, front, Effect::Void, None)
     }
 
     pub(crate) fn bare(

@@ -16,8 +16,6 @@ pub(crate) enum Kind {
     Event,
     /// A run began, or the disk can be written again.
     Mark,
-    /// Ids of messages that were refused after their record was written: it does not count.
-    Void,
     /// Last of a run that was stopped in order.
     Closed,
 }
@@ -29,7 +27,6 @@ impl Kind {
             Self::Event => 2,
             Self::Mark => 3,
             Self::Closed => 4,
-            Self::Void => 5,
         }
     }
 
@@ -39,7 +36,6 @@ impl Kind {
             2 => Some(Self::Event),
             3 => Some(Self::Mark),
             4 => Some(Self::Closed),
-            5 => Some(Self::Void),
             _ => None,
         }
     }

@@ -15,6 +15,8 @@ use crate::record::BLOCK_BYTES;
 pub(crate) const DIR: &str = "spool";
 pub(crate) const VERSION: u16 = 1;
 const MAGIC: &[u8; 8] = b"CwSpool\0";
+/// Bytes of a title; the rest of its block is zeros.
+const TITLE_BYTES: usize = 44;
 /// Where the first record is: the block before it is the segment's own.
 pub(crate) const FIRST_RECORD: u64 = BLOCK_BYTES;
 /// Zeros are synced after each so many bytes.
@@ -43,7 +45,11 @@ fn spare_number(name: &str) -> Option<u32> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Title {
     pub(crate) segment: u32,
-    /// The segment before this one in the same run, and where its synced part ends.
+    /// The first segment of the run.
+    pub(crate) run: u32,
+    /// The last segment before this one in the same run in which something was synced, and where
+    /// that ends. What is behind that, and in segments between the two, does not count: a batch
+    /// that failed there was written again, or those who waited for it were refused.
     pub(crate) follows: Option<(u32, u64)>,
     pub(crate) made_at: Timestamp,
 }
@@ -59,6 +65,7 @@ impl Title {
         out.put_u32(segment);
         out.put_u64(end);
         out.put_u64(self.made_at.as_micros());
+        out.put_u32(self.run);
         let crc = crc32fast::hash(&out);
         out.put_u32(crc);
         out.resize(FIRST_RECORD as usize, 0);
@@ -68,7 +75,7 @@ impl Title {
     /// `Ok(None)`: unreadable, or of an earlier life of the file; the records speak for
     /// themselves. An error only for a later version, which must not be touched.
     pub(crate) fn read(file: &dyn DiskFile, segment: u32) -> Result<Option<Self>, SpoolError> {
-        let mut bytes = [0; 40];
+        let mut bytes = [0; TITLE_BYTES];
         let n = read_full(file, 0, &mut bytes).map_err(SpoolError::io("read", path(segment)))?;
         if n < bytes.len() || &bytes[..8] != MAGIC {
             return Ok(None);
@@ -76,8 +83,8 @@ impl Title {
         Self::decode(&bytes, segment)
     }
 
-    fn decode(bytes: &[u8; 40], segment: u32) -> Result<Option<Self>, SpoolError> {
-        let (body, crc) = bytes.split_at(36);
+    fn decode(bytes: &[u8; TITLE_BYTES], segment: u32) -> Result<Option<Self>, SpoolError> {
+        let (body, crc) = bytes.split_at(TITLE_BYTES - 4);
         if crc != crc32fast::hash(body).to_le_bytes() {
             return Ok(None);
         }
@@ -87,14 +94,15 @@ impl Title {
             from.u16()?;
             let own = from.u32()?;
             let follows = (from.u32()?, from.u64()?);
-            Ok::<_, crate::codec::Malformed>((version, own, follows, from.u64()?))
+            Ok::<_, crate::codec::Malformed>((version, own, follows, from.u64()?, from.u32()?))
         };
-        let Ok((version, own, follows, made_at)) = parse() else { return Ok(None) };
+        let Ok((version, own, follows, made_at, run)) = parse() else { return Ok(None) };
         if version > VERSION {
             return Err(SpoolError::Version { name: path(segment), version });
         }
         Ok((own == segment).then_some(Self {
             segment,
+            run,
             follows: (follows.0 != 0).then_some(follows),
             made_at: Timestamp::from_micros(made_at),
         }))
@@ -283,9 +291,13 @@ mod tests {
 
     #[test]
     fn a_title_comes_back_unless_a_bit_flipped() {
-        let title =
-            Title { segment: 7, follows: Some((6, 8192)), made_at: Timestamp::from_micros(5) };
-        let bytes: [u8; 40] = title.encode()[..40].try_into().unwrap();
+        let title = Title {
+            segment: 7,
+            run: 3,
+            follows: Some((6, 8192)),
+            made_at: Timestamp::from_micros(5),
+        };
+        let bytes: [u8; TITLE_BYTES] = title.encode()[..TITLE_BYTES].try_into().unwrap();
         assert_eq!(Title::decode(&bytes, 7).unwrap(), Some(title));
         assert_eq!(Title::decode(&bytes, 8).unwrap(), None);
         for bit in 8 * 8..bytes.len() * 8 {

@@ -37,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) ids: Ids,
     pub(crate) counts: Counts,
     pub(crate) upkeep: Upkeep,
+    /// The number of the first segment of this run.
+    pub(crate) run: u32,
     /// False when a test turns everything by hand.
     pub(crate) threads: bool,
 }

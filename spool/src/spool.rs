@@ -180,6 +180,7 @@ pub(crate) fn open(
         options,
         metrics,
         clock,
+        run,
         threads,
     });
     recovery::register(&shared, &segments)?;

@@ -159,8 +159,8 @@ fn a_later_version_is_not_touched() {
     let path = dir.path().join(SEGMENT);
     let mut bytes = fs::read(&path).unwrap();
     bytes[8] = 2;
-    let crc = crc32fast::hash(&bytes[..36]);
-    bytes[36..40].copy_from_slice(&crc.to_le_bytes());
+    let crc = crc32fast::hash(&bytes[..40]);
+    bytes[40..44].copy_from_slice(&crc.to_le_bytes());
     fs::write(&path, &bytes).unwrap();
     let disk = Arc::new(RealDisk::new(dir.path()).unwrap());
     let error = Spool::open(disk, options(), SpoolMetrics::new(), Arc::new(SystemClock)).err();

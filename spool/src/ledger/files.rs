@@ -9,7 +9,7 @@ use mail::Timestamp;
 use super::frame::{Frame, TITLE_BYTES, Title, length, resync};
 use crate::disk::{Disk, DiskFile, read_full};
 use crate::error::SpoolError;
-use crate::record::Lsn;
+use crate::record::{Kind, Lsn};
 
 /// Folder of the ledger.
 pub(crate) const DIR: &str = "ledger";
@@ -34,7 +34,8 @@ pub(super) struct Known {
     pub(super) len: Option<u64>,
 }
 
-/// All files, oldest first. One whose title cannot be read is left out and left alone.
+/// All files in the order of the log: by run, then by number. A run's missing facts are written
+/// by a later start, in a file with a later number. One whose title cannot be read is left out and left alone.
 pub(super) fn list(disk: &dyn Disk) -> Result<Vec<Known>, SpoolError> {
     let names = disk.list(DIR).map_err(SpoolError::io("list", DIR))?;
     let mut numbers: Vec<u32> = names.iter().filter_map(|it| number(it)).collect();
@@ -52,6 +53,7 @@ pub(super) fn list(disk: &dyn Disk) -> Result<Vec<Known>, SpoolError> {
         }
         all.push(Known { number, run: title.run, made_at: title.made_at, file, len: None });
     }
+    all.sort_by_key(|it| (it.run, it.number));
     Ok(all)
 }
 
@@ -128,25 +130,28 @@ pub(super) struct Tail {
     pub(super) last: Lsn,
 }
 
-/// Finds the end of what may be trusted. After a power cut there may be a hole with later frames
-/// behind it: they are written again from the segments. A hole with frames behind it whose
-/// segments are gone is not from a power cut, because those frames had been synced: the file
-/// counts to its end.
-pub(super) fn tail(file: &dyn DiskFile, len: Option<u64>, oldest_segment: u32) -> io::Result<Tail> {
-    let title = TITLE_BYTES as u64;
-    let mut sound = Tail { len: title, last: Lsn::default() };
-    let (mut whole, mut holed, mut end) = (sound, false, title);
-    let mut rot = false;
-    frames(file, len, |frame, frame_end| {
-        holed |= frame_end - frame.bytes() as u64 != end;
-        end = frame_end;
-        whole = Tail { len: frame_end, last: whole.last.max(frame.at) };
-        if holed {
-            rot |= frame.at.segment < oldest_segment;
-        } else {
-            sound = whole;
+/// Finds the end of what was surely synced: what a mark says, and everything up to the last
+/// frame whose segment is gone, because no segment goes before that. What is behind may be in
+/// the page cache only, or have holes after a power cut; it is written again from the segments.
+pub(super) fn tail(known: &Known, exists: impl Fn(u32) -> bool) -> io::Result<Tail> {
+    // A successor tells what was synced.
+    let mut sure = known.len.unwrap_or(TITLE_BYTES as u64);
+    frames(&*known.file, known.len, |frame, end| {
+        if frame.kind == Kind::Mark {
+            if frame.at.segment == known.number {
+                sure = sure.max(frame.size);
+            }
+        } else if !exists(frame.at.segment) {
+            sure = sure.max(end);
         }
         ControlFlow::Continue(())
     })?;
-    Ok(if rot { whole } else { sound })
+    let mut last = Lsn::default();
+    let read = frames(&*known.file, Some(sure), |frame, _| {
+        if frame.kind != Kind::Mark {
+            last = last.max(frame.at);
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(Tail { len: read.end.max(sure), last })
 }

@@ -75,14 +75,18 @@ impl Title {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Frame<'a> {
     pub(super) kind: Kind,
-    /// Where the log has it.
+    /// Where the log has it; of a mark, the number of the file as its segment.
     pub(super) at: Lsn,
     pub(super) id: SpoolId,
-    /// Bytes of the body of a message.
+    /// Bytes of the body of a message; of a mark, how much of the file is synced.
     pub(super) size: u64,
+    /// Of a message.
+    pub(super) recipients: u16,
     /// The message holds an event too.
     pub(super) settles: bool,
-    content: &'a [u8],
+    pub(super) content: &'a [u8],
+    /// All of it, as it is in the file.
+    pub(super) raw: &'a [u8],
 }
 
 /// A fact, decoded.
@@ -105,9 +109,27 @@ pub(super) fn append(out: &mut Vec<u8>, header: &Header, head: &[u8]) {
     out.put_u32(header.at.offset);
     out.put_u64(header.id);
     out.put_u64(header.body_bytes);
-    out.put_u32(header.batch);
+    out.put_u16(header.recipients);
+    out.put_u16(0);
     debug_assert_eq!(out.len() - start, FRONT_BYTES);
     out.put(head);
+    let crc = checksum(&out[start..]);
+    out[start + 8..start + 12].copy_from_slice(&crc.to_le_bytes());
+}
+
+/// Appends the note that the first `len` bytes of file `number` are synced. In another file, where
+/// it may be after a failed sync, it means nothing.
+pub(super) fn append_synced(out: &mut Vec<u8>, number: u32, len: u64) {
+    let start = out.len();
+    out.put(&FRAME_MAGIC);
+    out.put_u32(FRONT_BYTES as u32);
+    out.put_u32(0);
+    out.put_u32(3);
+    out.put_u32(number);
+    out.put_u32(0);
+    out.put_u64(0);
+    out.put_u64(len);
+    out.put_u32(0);
     let crc = checksum(&out[start..]);
     out[start + 8..start + 12].copy_from_slice(&crc.to_le_bytes());
 }
@@ -132,6 +154,7 @@ impl<'a> Frame<'a> {
         let kind = match from.u8().ok()? {
             1 => Kind::Message,
             2 => Kind::Event,
+            3 => Kind::Mark,
             _ => return None,
         };
         let settles = from.flag().ok()?;
@@ -139,20 +162,17 @@ impl<'a> Frame<'a> {
         let at = Lsn { segment: from.u32().ok()?, offset: from.u32().ok()? };
         let id = SpoolId::from_u64(from.u64().ok()?);
         let size = from.u64().ok()?;
+        let recipients = from.u16().ok()?;
         let content = &frame[FRONT_BYTES..];
-        Some((Self { kind, at, id, size, settles, content }, len))
+        Some((Self { kind, at, id, size, recipients, settles, content, raw: frame }, len))
     }
 
     pub(super) fn decode(&self) -> Result<Fact, Malformed> {
         match self.kind {
             Kind::Message => Head::decode(self.content).map(|it| Fact::Accepted(Box::new(it))),
-            _ => Event::decode(&mut Take(self.content)).map(Fact::Event),
+            Kind::Event => Event::decode(&mut Take(self.content)).map(Fact::Event),
+            Kind::Mark | Kind::Closed => Err(Malformed("kind of frame")),
         }
-    }
-
-    /// Bytes of the whole frame.
-    pub(super) fn bytes(&self) -> usize {
-        FRONT_BYTES + self.content.len()
     }
 
     /// Whether a text is in the content, as bytes: cheaper than decoding.

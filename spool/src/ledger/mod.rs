@@ -81,8 +81,10 @@ impl Ledger {
         let Some(sync) = writer.begin_sync(&*self.disk, self.clock.now())? else { return Ok(()) };
         drop(writer);
         let result = sync.run(&*self.disk);
-        let finished = self.writer.lock().end_sync(&sync, result.is_ok());
-        self.files.lock().extend(finished);
+        let mut writer = self.writer.lock();
+        self.files.lock().extend(writer.end_sync(&sync, result.is_ok()));
+        // The mark of it; without it a start repairs more than it must.
+        let _ = writer.write(&*self.disk, self.clock.now());
         result
     }
 
@@ -124,7 +126,7 @@ impl Ledger {
         // Taken together with the writer's, so that none is missed or shown twice.
         let mut files = self.files.lock().clone();
         files.extend(writer.current());
-        files.sort_by_key(|it| it.number);
+        files.sort_by_key(|it| (it.run, it.number));
         Ok((files, missing))
     }
 

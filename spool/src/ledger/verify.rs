@@ -6,9 +6,11 @@ use std::ops::ControlFlow;
 use mail::SpoolId;
 
 use super::files::{self, Known, frames};
-use super::frame::{Fact, Frame};
+use super::frame::Frame;
+use super::trace::event_of;
 use crate::error::SpoolError;
 use crate::event::{Event, Settled, What};
+use crate::record::Kind;
 
 /// Recipients, counted by what became of them. `accepted` is the sum of the others when
 /// `problems` is empty.
@@ -99,7 +101,7 @@ pub(super) fn verify(
     let mut books = Books {
         open: HashMap::new(),
         closed: HashSet::new(),
-        pruned: files.first().is_some_and(|it| it.number > 1),
+        pruned: files.iter().all(|it| it.number > 1) && !files.is_empty(),
         result: Verification::default(),
     };
     if missing > 0 {
@@ -123,16 +125,18 @@ pub(super) fn verify(
 
 impl Books {
     fn enter(&mut self, frame: &Frame<'_>) {
-        match frame.decode() {
-            Err(error) => self.result.object(format!("{}: {error}", frame.id)),
-            Ok(Fact::Event(event)) => self.event(&event),
-            Ok(Fact::Accepted(head)) => {
-                let recipients = u16::try_from(head.envelope.recipients.len()).unwrap_or(u16::MAX);
-                self.accept(frame.id, recipients);
-                if let Some(event) = &head.settles {
-                    self.event(event);
-                }
+        if frame.kind == Kind::Mark {
+            return;
+        }
+        if frame.kind == Kind::Message {
+            self.accept(frame.id, frame.recipients);
+            if !frame.settles {
+                return;
             }
+        }
+        match event_of(frame) {
+            Some(event) => self.event(&event),
+            None => self.result.object(format!("{}: its event cannot be read", frame.id)),
         }
     }
 

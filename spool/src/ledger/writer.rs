@@ -35,6 +35,8 @@ pub(super) struct Writer {
     unsynced: Vec<u8>,
     /// How much of it is in the file.
     written: usize,
+    /// Something in it is more than a mark.
+    facts: bool,
     /// Facts were dropped: segments must stay until a repair.
     lost: bool,
 }
@@ -68,6 +70,7 @@ impl Writer {
             follows: None,
             unsynced: Vec::new(),
             written: 0,
+            facts: false,
             lost: false,
         }
     }
@@ -78,6 +81,7 @@ impl Writer {
             return;
         }
         frame::append(&mut self.unsynced, header, head);
+        self.facts = true;
     }
 
     pub(super) fn is_long(&self) -> bool {
@@ -108,6 +112,7 @@ impl Writer {
     /// Frames that are ready made.
     pub(super) fn append(&mut self, frames: Vec<u8>) {
         self.unsynced = frames;
+        self.facts = true;
     }
 
     /// A number that no file has.
@@ -158,7 +163,7 @@ impl Writer {
             return Err(SpoolError::io("complete", files::DIR)(source));
         }
         self.write(disk, now)?;
-        let Some(current) = self.current.as_ref().filter(|_| !self.unsynced.is_empty()) else {
+        let Some(current) = self.current.as_ref().filter(|_| self.facts) else {
             return Ok(None);
         };
         let file = Arc::clone(&current.known.file);
@@ -175,9 +180,14 @@ impl Writer {
             current.named = true;
             self.unsynced.drain(..sync.upto);
             self.written -= sync.upto;
-            if current.synced < self.file_bytes || self.written > 0 {
+            self.facts = !self.unsynced.is_empty();
+            frame::append_synced(&mut self.unsynced, sync.number, current.synced);
+            if current.synced < self.file_bytes || self.facts {
                 return None;
             }
+            // The file is finished; its successor says how much of it counts.
+            self.unsynced.clear();
+            self.written = 0;
         } else {
             self.written = 0;
         }

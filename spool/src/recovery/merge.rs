@@ -1,6 +1,6 @@
 //! From the contents of segments to the index and the list of what waits.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
@@ -29,11 +29,7 @@ pub(super) struct Listing {
 }
 
 /// Fills the index. From here on segments may be freed.
-pub(super) fn publish(
-    shared: &Shared,
-    mut contents: Vec<Contents>,
-    voided: &HashSet<u64>,
-) -> Listing {
+pub(super) fn publish(shared: &Shared, mut contents: Vec<Contents>) -> Listing {
     let unclean_ends = unclean_ends(&contents);
     let highest = contents.iter().flat_map(|it| &it.messages).map(|it| it.id).max();
     shared.ids.rise_above(highest.unwrap_or(0));
@@ -43,12 +39,9 @@ pub(super) fn publish(
         segment.state = SegmentState::Sealed;
         segment.end = block_end(it.scan.end);
         segment.events = std::mem::take(&mut it.events);
+        segment.ghosts = it.ghosts;
     }
     for found in contents.iter().flat_map(|it| &it.messages) {
-        if voided.contains(&found.id) {
-            index.haunt(found.at.segment);
-            continue;
-        }
         // Found twice: a batch written again or a copy by compaction. The later one counts.
         if let Some(earlier) = index.get(found.id) {
             index.supersede(found.id, earlier);
@@ -66,7 +59,11 @@ pub(super) fn publish(
     }
     index.end_recovery();
     shared.metrics.queued.set(i64::try_from(index.queued()).unwrap_or(i64::MAX));
-    let ids = index.waiting_ids();
+    // Only what was found: mail that this run has accepted meanwhile is in its queues already.
+    let found = contents.iter().flat_map(|it| &it.messages).map(|it| it.id);
+    let mut ids: Vec<u64> = found.filter(|id| index.waiting(*id).is_some()).collect();
+    ids.sort_unstable();
+    ids.dedup();
     drop(index);
     let mut notes: Vec<Note> = contents.into_iter().flat_map(|it| it.notes).collect();
     notes.retain(|it| ids.binary_search(&it.id).is_ok());
@@ -80,11 +77,12 @@ fn entry(found: &Found) -> Entry {
 
 /// The last segment with a record of every run that was not stopped in order.
 fn unclean_ends(contents: &[Contents]) -> Vec<u32> {
-    let mut ends = Vec::new();
-    let mut open = None;
+    let (mut ends, mut open, mut run) = (Vec::new(), None, None);
     for it in contents {
-        if it.title.is_some_and(|title| title.follows.is_none()) {
+        let own = it.title.map(|title| title.run);
+        if own.is_some() && own != run {
             ends.extend(open.take());
+            run = own;
         }
         if it.scan.last_batch.is_some() {
             open = (!it.scan.closed).then_some(it.segment);

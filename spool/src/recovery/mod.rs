@@ -5,7 +5,7 @@ mod merge;
 pub(crate) mod notes;
 pub(crate) mod scan;
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -19,7 +19,7 @@ use crate::commit::chain;
 use crate::compact::block_on;
 use crate::completion::{Cell, Wait};
 use crate::corrupt;
-use crate::disk::DiskFile;
+use crate::disk::{DiskFile, read_full, write_all};
 use crate::error::SpoolError;
 use crate::event::Event;
 use crate::head::Head;
@@ -27,12 +27,12 @@ use crate::index::SegmentState;
 use crate::ledger::OldSegment;
 use crate::queue::Request;
 use crate::record::{BLOCK_BYTES, Header, Kind, Lsn};
-use crate::segment::{self, Title};
+use crate::segment::{self, FIRST_RECORD, Title};
 use crate::shared::Shared;
 use crate::upkeep;
 pub use notes::RecipientState;
 use notes::{Note, Texts, notes_of};
-use scan::{Scan, scan};
+use scan::{Scan, any_record_behind, scan};
 
 /// A message that was in the spool at start and still waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +95,8 @@ struct Found {
 struct Contents {
     segment: u32,
     title: Option<Title>,
+    /// What is behind does not count.
+    limit: Option<u64>,
     scan: Scan,
     messages: Vec<Found>,
     /// Recipients that are settled.
@@ -102,8 +104,8 @@ struct Contents {
     notes: Vec<Note>,
     /// Messages that events here are about.
     events: Vec<u64>,
-    /// Messages that were refused after all.
-    voided: Vec<u64>,
+    /// Records that do not count are behind the limit.
+    ghosts: bool,
 }
 
 /// The work of one start, ready to run on a thread of its own.
@@ -135,13 +137,12 @@ pub(crate) fn prepare(
 impl Job {
     /// Scans, publishes what was found, then lists it.
     pub(crate) fn run(self) {
-        let mut contents = self.scan_all();
-        judge_gaps(&mut contents);
+        let contents = self.scan_all();
         contents.iter().for_each(|it| self.report(it));
-        let voided: HashSet<u64> = contents.iter().flat_map(|it| &it.voided).copied().collect();
-        self.repair_ledger(&contents, &voided);
+        contents.iter().for_each(|it| self.persist_tail(it));
+        self.repair_ledger(&contents);
         let (shared, sender) = (&*self.shared, &self.sender);
-        let listing = merge::publish(shared, contents, &voided);
+        let listing = merge::publish(shared, contents);
         merge::remove_orphans(shared);
         shared.upkeep.kick();
         // Nothing is listed, and so nothing delivered, by a run that the next start would not
@@ -152,16 +153,41 @@ impl Job {
         listing.send_all(shared, sender);
     }
 
-    fn repair_ledger(&self, contents: &[Contents], voided: &HashSet<u64>) {
+    /// Nothing proves that the last batch of a run was synced: what was read of it may be in the
+    /// page cache only, even if a sync of it failed. It is written again as it is and synced
+    /// before anybody acts on it.
+    fn persist_tail(&self, contents: &Contents) {
+        if contents.limit.is_some() || contents.scan.last_batch.is_none() {
+            return;
+        }
+        let index = self.shared.index.lock();
+        let file = index.segments.get(&contents.segment).map(|it| it.file.clone());
+        drop(index);
+        let (from, to) = (contents.scan.last_batch_at, contents.scan.end);
+        // The title goes with the first batch.
+        let from = if from == FIRST_RECORD { 0 } else { from };
+        let mut bytes = vec![0; usize::try_from(to - from).unwrap_or(0)];
+        let name = segment::path(contents.segment);
+        let done = file.map_or(Ok(()), |file| {
+            read_full(&*file, from, &mut bytes)?;
+            write_all(&*file, from, &bytes)?;
+            file.sync_data()
+        });
+        if let Err(error) = done.map_err(SpoolError::io("sync", name)) {
+            upkeep::complain(&self.shared, "The end of a segment could not be synced.", &error);
+        }
+    }
+
+    fn repair_ledger(&self, contents: &[Contents]) {
         let shared = &self.shared;
         let index = shared.index.lock();
         let old = contents.iter().filter_map(|it| {
             let file = Arc::clone(&index.segments.get(&it.segment)?.file);
-            Some(OldSegment { number: it.segment, file })
+            Some(OldSegment { number: it.segment, limit: it.limit, file })
         });
         let old: Vec<OldSegment> = old.collect();
         drop(index);
-        if let Err(error) = shared.ledger.repair(&old, voided, shared.clock.now()) {
+        if let Err(error) = shared.ledger.repair(&old, shared.clock.now()) {
             shared.ledger.give_up();
             upkeep::complain(shared, "The ledger could not be repaired from the spool.", &error);
         }
@@ -173,6 +199,9 @@ impl Job {
             let old = self.segments.iter().filter_map(|it| Some((*it, index.segments.get(it)?)));
             old.map(|(number, segment)| (number, Arc::clone(&segment.file))).collect()
         };
+        let titles: Vec<(u32, Option<Title>)> =
+            files.iter().map(|(n, file)| (*n, Title::read(&**file, *n).ok().flatten())).collect();
+        let limits = limits(&titles);
         let bytes: u64 = files.iter().filter_map(|it| it.1.len().ok()).sum();
         self.progress.bytes_total.store(bytes, Ordering::Relaxed);
         let next = AtomicU64::new(0);
@@ -184,7 +213,9 @@ impl Job {
                 else {
                     return;
                 };
-                let contents = self.read(*number, &**file);
+                let title = titles.iter().find(|it| it.0 == *number).and_then(|it| it.1);
+                let limit = limits.get(number).copied();
+                let contents = self.read(*number, title, limit, &**file);
                 done.lock().extend(contents);
                 let bytes = file.len().unwrap_or_default();
                 self.progress.bytes_read.fetch_add(bytes, Ordering::Relaxed);
@@ -201,8 +232,14 @@ impl Job {
     }
 
     /// A segment that cannot be read stays as it is, untouched, for an operator.
-    fn read(&self, segment: u32, file: &dyn DiskFile) -> Option<Contents> {
-        match read_segment(segment, file) {
+    fn read(
+        &self,
+        segment: u32,
+        title: Option<Title>,
+        limit: Option<u64>,
+        file: &dyn DiskFile,
+    ) -> Option<Contents> {
+        match read_segment(segment, title, limit, file) {
             Ok(contents) => Some(contents),
             Err(error) => {
                 self.shared.count_corrupt();
@@ -244,23 +281,29 @@ impl Job {
     }
 }
 
-fn judge_gaps(contents: &mut [Contents]) {
-    let proofs: Vec<(u32, u64)> =
-        contents.iter().filter_map(|it| it.title.and_then(|title| title.follows)).collect();
-    for it in contents {
-        let proof = proofs.iter().find(|proof| proof.0 == it.segment);
-        it.scan.settle_gaps(proof.map(|proof| proof.1));
+/// How far each segment counts, as the titles of later ones say; see [`Title::follows`].
+fn limits(titles: &[(u32, Option<Title>)]) -> BTreeMap<u32, u64> {
+    let mut limits = BTreeMap::new();
+    for title in titles.iter().filter_map(|it| it.1) {
+        let from = title.follows.map_or(title.run, |it| it.0 + 1);
+        let empty = titles.iter().map(|it| it.0).filter(|it| (from..title.segment).contains(it));
+        limits.extend(empty.map(|it| (it, FIRST_RECORD)));
+        limits.extend(title.follows);
     }
+    limits
 }
 
-fn read_segment(segment: u32, file: &dyn DiskFile) -> std::io::Result<Contents> {
+fn read_segment(
+    segment: u32,
+    title: Option<Title>,
+    limit: Option<u64>,
+    file: &dyn DiskFile,
+) -> std::io::Result<Contents> {
     let (mut messages, mut settled, mut notes) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut events, mut voided, mut texts) = (Vec::new(), Vec::new(), Texts::default());
-    let scan = scan(file, segment, |header, head| {
-        match header.kind {
-            Kind::Message => messages.push(found(header)),
-            Kind::Void => voided.extend(ids_in(head)),
-            Kind::Event | Kind::Mark | Kind::Closed => (),
+    let (mut events, mut texts) = (Vec::new(), Texts::default());
+    let mut scan = scan(file, segment, limit, |header, head| {
+        if header.kind == Kind::Message {
+            messages.push(found(header));
         }
         let Some(event) = event_in(header, head) else { return };
         events.push(event.id.as_u64());
@@ -271,14 +314,10 @@ fn read_segment(segment: u32, file: &dyn DiskFile) -> std::io::Result<Contents> 
             notes_of(&event, written, &mut texts, &mut notes);
         }
     })?;
-    let title = Title::read(file, segment).ok().flatten();
+    scan.settle_gaps(limit);
+    let ghosts = limit.map_or(Ok(false), |it| any_record_behind(file, segment, it))?;
     events.dedup();
-    Ok(Contents { segment, title, scan, messages, settled, notes, events, voided })
-}
-
-/// The ids that a void record takes back.
-fn ids_in(head: &[u8]) -> impl Iterator<Item = u64> {
-    head.chunks_exact(8).filter_map(|it| it.try_into().ok()).map(u64::from_le_bytes)
+    Ok(Contents { segment, title, limit, scan, messages, settled, notes, events, ghosts })
 }
 
 /// The event that a record holds: an event record's own, or what a message settles.
@@ -287,7 +326,7 @@ pub(crate) fn event_in(header: &Header, head: &[u8]) -> Option<Event> {
         Kind::Event => Event::decode(&mut crate::codec::Take(head)).ok(),
         Kind::Message if header.settles => Head::decode(head).ok()?.settles,
         Kind::Message => None,
-        Kind::Mark | Kind::Closed | Kind::Void => None,
+        Kind::Mark | Kind::Closed => None,
     }
 }
 

@@ -57,6 +57,8 @@ pub(crate) struct Scan {
     pub(crate) end: u64,
     pub(crate) gaps: Vec<Gap>,
     pub(crate) last_batch: Option<u32>,
+    /// Where the last batch begins.
+    pub(crate) last_batch_at: u64,
     /// The last record says that the run was stopped in order.
     pub(crate) closed: bool,
     /// Something that was begun and not finished is behind the end.
@@ -72,13 +74,15 @@ enum Probe {
 
 const STEP_BYTES: usize = 1 << 20;
 
-/// Shows every good record to `visit`, with its head section. Changes nothing.
+/// Shows every good record before `limit` to `visit`, with its head section. Changes nothing.
 pub(crate) fn scan(
     file: &dyn DiskFile,
     segment: u32,
+    limit: Option<u64>,
     mut visit: impl FnMut(&Header, &[u8]),
 ) -> io::Result<Scan> {
     let mut window = Window::new(file, STEP_BYTES)?;
+    window.file_bytes = window.file_bytes.min(limit.unwrap_or(u64::MAX));
     let mut scan = Scan { end: FIRST_RECORD, ..Scan::default() };
     let mut at = FIRST_RECORD;
     loop {
@@ -91,7 +95,10 @@ pub(crate) fn scan(
                 at += header.record_bytes();
                 scan.end = at;
                 scan.closed = header.kind == Kind::Closed;
-                scan.last_batch = Some(header.batch);
+                if scan.last_batch != Some(header.batch) {
+                    scan.last_batch = Some(header.batch);
+                    scan.last_batch_at = u64::from(header.at.offset);
+                }
             }
             Probe::Damaged(header) => {
                 let range = at..at + header.record_bytes();
@@ -115,6 +122,14 @@ pub(crate) fn scan(
     }
 }
 
+/// Whether a good record is at `from` or behind it.
+pub(crate) fn any_record_behind(file: &dyn DiskFile, segment: u32, from: u64) -> io::Result<bool> {
+    let mut window = Window::new(file, STEP_BYTES)?;
+    let first = probe(&mut window, segment, from)?;
+    let next = next_record(&mut window, segment, from)?;
+    Ok(!matches!(first, Probe::Nothing) || !matches!(next, Next::End { .. }))
+}
+
 impl Scan {
     /// Splits the gaps: those in what was surely synced, which are damage, stay; those of a
     /// batch that was being written at a crash go, and are the torn tail's. `proven_end`: up to
@@ -124,7 +139,7 @@ impl Scan {
             return;
         }
         let proven_end = proven_end.unwrap_or(0);
-        if self.torn && proven_end > self.end.next_multiple_of(BLOCK_BYTES) {
+        if proven_end > self.end.next_multiple_of(BLOCK_BYTES) {
             let (range, batch) = (self.end..proven_end, self.last_batch);
             self.gaps.push(Gap { range, id: None, batch });
             self.torn = false;

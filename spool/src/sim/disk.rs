@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IoSlice};
+use std::ops::Range;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -124,10 +125,9 @@ impl SimDisk {
         self.state.lock().faults.insert(n, fault);
     }
 
-    /// Operation `n` and all that follow meet a fault.
-    pub fn fault_from(&self, n: u64, fault: Fault) {
-        let mut state = self.state.lock();
-        state.faults.extend((n..n + 10_000).map(|it| (it, fault)));
+    /// So do all operations of a range.
+    pub fn fault_during(&self, range: Range<u64>, fault: Fault) {
+        self.state.lock().faults.extend(range.map(|it| (it, fault)));
     }
 
     pub fn clear_faults(&self) {
