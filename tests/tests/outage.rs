@@ -42,7 +42,9 @@ fn check_order(sent: &[Sent], deliveries: &[Delivery]) -> Result<()> {
 
 #[test]
 fn mail_for_a_site_that_is_down_waits_and_drains_in_order() -> Result<()> {
-    let mut rig = Rig::new(&Settings::default())?;
+    let default = Settings::default();
+    let sections = default.sections + "[limits]\nmessages_per_session_max = 100000\n";
+    let mut rig = Rig::new(&Settings { sections, ..default })?;
     let mut sent = Load::start(&plan(&rig, "before", 100)?).finish();
     wait::settled(100, Duration::from_secs(10), || rig.n_arrived());
 
