@@ -24,7 +24,7 @@ mod token;
 
 pub use backend::{Answer, Author, Backend, BackendError, ByteStream};
 pub use metrics::AdminMetrics;
-pub use openapi::{ENDPOINTS, Endpoint, reference};
+pub use openapi::{ENDPOINTS, Endpoint, openapi, reference};
 pub use routes::{BODY_BYTES_MAX, IMPORT_BYTES_MAX, router};
 pub use server::{Limits, serve};
 pub use token::{TokenError, Tokens};

@@ -170,6 +170,13 @@ pub(crate) async fn serve() -> Json<Value> {
     Json(document())
 }
 
+/// `docs/reference/openapi.json`, with a line end.
+pub fn openapi() -> String {
+    let mut text = serde_json::to_string_pretty(&document()).expect("keys are texts");
+    text.push('\n');
+    text
+}
+
 /// OpenAPI 3.1. Bodies and answers are named by their type in crate `api`, without its fields.
 fn document() -> Value {
     let mut paths = Map::new();

@@ -6,9 +6,11 @@ mod requests;
 
 use expect_test::expect_file;
 
-/// `docs/reference/api.md` is what the code says. `UPDATE_EXPECT=1` writes it.
+/// `docs/reference` has what the code says. `UPDATE_EXPECT=1` writes it.
 #[test]
-fn the_reference_page_is_current() {
+fn the_reference_pages_are_current() {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference/api.md");
     expect_file![page].assert_eq(&crate::reference());
+    let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference/openapi.json");
+    expect_file![document].assert_eq(&crate::openapi());
 }

@@ -17,7 +17,9 @@ pub(super) fn run(global: &Global, screen: &mut Screen) -> Result {
                     "file": path, "mistakes": [], "warnings": places(&config.warnings().list),
                 }));
             }
-            screen.line(config.warnings().to_string().trim_end())?;
+            for line in config.warnings().to_string().lines() {
+                screen.line(line)?;
+            }
             let remark = if warnings.is_empty() { "" } else { ", but see above" };
             screen.line(&format!("{}: no mistakes{remark}", path.display()))
         }

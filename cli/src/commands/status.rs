@@ -46,10 +46,9 @@ fn show(status: &Status, screen: &mut Screen) -> Result {
         printable(&version.version),
         span(stats.uptime_seconds)
     ))?;
-    for check in readiness.checks.iter().filter(|it| !it.ok || it.reason.is_some()) {
+    for check in readiness.checks.iter().filter(|it| !it.ok) {
         let reason = check.reason.as_deref().unwrap_or("no reason given");
-        let mark = if check.ok { "" } else { " fails" };
-        screen.line(&format!("  {}{mark}: {}", printable(&check.name), printable(reason)))?;
+        screen.line(&format!("  {} fails: {}", printable(&check.name), printable(reason)))?;
     }
     screen.line(&format!(
         "table   generation {}, {}",

@@ -31,7 +31,7 @@ pub(super) async fn run(args: TraceArgs, console: &mut Console<'_>) -> Result {
         show(story, console.screen)?;
     }
     if found.stories.len() as u64 == u64::from(args.limit) {
-        console.screen.note(&format!("The newest {}; --limit shows more.", args.limit));
+        console.screen.note(&format!("Only the newest {}; --limit shows more.", args.limit));
     }
     Ok(())
 }

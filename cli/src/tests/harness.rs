@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::args::Cli;
 use crate::client::Client;
 use crate::commands::{Console, ask};
-use crate::connect::Target;
+use crate::connect::{Environment, Target};
 use crate::exit::Failure;
 use crate::output::Screen;
 
@@ -65,24 +65,52 @@ impl Desk {
 
     /// Runs `causeway LINE`; words are separated by spaces and `'…'` keeps one together.
     pub(super) async fn run(&self, line: &str) -> Ran {
-        let words = words(line);
-        let cli = Cli::try_parse_from(words.iter().map(String::as_str))
-            .unwrap_or_else(|error| panic!("{line}: {error}"));
-        let (out, err) = (Shared::default(), Shared::default());
-        let streams = (
-            Box::new(out.clone()) as Box<dyn Write>,
-            Box::new(err.clone()) as Box<dyn Write>,
-            Box::new(io::Cursor::new(self.answers)) as Box<dyn io::BufRead>,
-        );
-        let mut screen = Screen::of_test(cli.global.json, !self.answers.is_empty(), streams);
+        let cli = parse(line);
+        let (mut screen, streams) = screen(&cli, self.answers);
         let client = Client::new(self.target.clone(), "maria".to_owned());
         let mut console = Console { client, screen: &mut screen, prefix: "causeway".to_owned() };
-        let done: Result<(), Failure> = ask(cli.command, &mut console).await;
+        let done = ask(cli.command, &mut console).await;
+        streams.ran(done, &mut screen)
+    }
+}
+
+/// Runs a command that asks no gateway.
+pub(super) fn run_locally(line: &str) -> Ran {
+    let cli = parse(line);
+    let (mut screen, streams) = screen(&cli, "");
+    let done = crate::commands::run(cli, &Environment::default(), &mut screen);
+    streams.ran(done, &mut screen)
+}
+
+fn parse(line: &str) -> Cli {
+    let words = words(line);
+    Cli::try_parse_from(words.iter().map(String::as_str))
+        .unwrap_or_else(|error| panic!("{line}: {error}"))
+}
+
+#[derive(Clone, Default)]
+struct Streams {
+    out: Shared,
+    err: Shared,
+}
+
+fn screen(cli: &Cli, answers: &'static str) -> (Screen, Streams) {
+    let streams = Streams::default();
+    let boxed = (
+        Box::new(streams.out.clone()) as Box<dyn Write>,
+        Box::new(streams.err.clone()) as Box<dyn Write>,
+        Box::new(io::Cursor::new(answers)) as Box<dyn io::BufRead>,
+    );
+    (Screen::of_test(cli.global.json, !answers.is_empty(), boxed), streams)
+}
+
+impl Streams {
+    fn ran(&self, done: Result<(), Failure>, screen: &mut Screen) -> Ran {
         let exit = done.as_ref().err().map_or(0, |failure| failure.exit as u8);
         if let Err(failure) = done {
             screen.failure(&failure);
         }
-        Ran { exit, out: out.text(), err: err.text() }
+        Ran { exit, out: self.out.text(), err: self.err.text() }
     }
 }
 

@@ -57,7 +57,6 @@ async fn the_printed_undo_restores_the_entry() {
     let before = desk.run("route show anna@contoso.example --json").await.out;
     let edited = desk.run("route set anna@contoso.example --home cloud --note '' --batch b1").await;
     let undo = edited.out.lines().find_map(|it| it.strip_prefix("undo: causeway ")).unwrap();
-    // An empty word in quotes is what the harness cannot split; the shell can.
     desk.run(undo).await;
     let after = desk.run("route show anna@contoso.example --json").await.out;
     let fields = |text: &str| {
