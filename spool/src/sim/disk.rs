@@ -1,12 +1,13 @@
 //! [`SimDisk`]: what was written and what is durable are kept apart.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::file::{Dice, FileState};
 use crate::disk::{Disk, DiskFile, Space};
 
 /// What happens instead of an operation.
@@ -25,9 +26,6 @@ pub enum Fault {
     Lie,
 }
 
-/// The sector that a disk writes whole or not at all.
-const SECTOR_BYTES: usize = 512;
-
 /// A disk in memory. Clones are the same disk.
 #[derive(Clone)]
 pub struct SimDisk {
@@ -45,48 +43,11 @@ struct State {
     operations: u64,
     faults: BTreeMap<u64, Fault>,
     power_off: bool,
+    /// No file may be made or become longer.
+    no_growth: bool,
     space: Option<Space>,
     /// What each operation was, for a failing test's message.
     log: Vec<String>,
-}
-
-#[derive(Clone, Default)]
-struct FileState {
-    live: Vec<u8>,
-    durable: Vec<u8>,
-    /// Sectors written since the last sync.
-    dirty: BTreeSet<usize>,
-}
-
-impl FileState {
-    fn write(&mut self, offset: usize, bytes: &[u8]) {
-        let end = offset + bytes.len();
-        if self.live.len() < end {
-            self.live.resize(end, 0);
-        }
-        self.live[offset..end].copy_from_slice(bytes);
-        if !bytes.is_empty() {
-            self.dirty.extend(offset / SECTOR_BYTES..=(end - 1) / SECTOR_BYTES);
-        }
-    }
-
-    fn persist(&mut self, sector: usize) {
-        let start = sector * SECTOR_BYTES;
-        let end = (start + SECTOR_BYTES).min(self.live.len());
-        if self.durable.len() < end {
-            self.durable.resize(end, 0);
-        }
-        self.durable[start..end].copy_from_slice(&self.live[start..end]);
-    }
-
-    fn sync(&mut self) {
-        for sector in std::mem::take(&mut self.dirty) {
-            self.persist(sector);
-        }
-        if self.durable.len() < self.live.len() {
-            self.durable.resize(self.live.len(), 0);
-        }
-    }
 }
 
 impl Default for SimDisk {
@@ -128,6 +89,11 @@ impl SimDisk {
     /// So do all operations of a range.
     pub fn fault_during(&self, range: Range<u64>, fault: Fault) {
         self.state.lock().faults.extend(range.map(|it| (it, fault)));
+    }
+
+    /// Until it is switched off, no file can be made or become longer.
+    pub fn fault_growth(&self, on: bool) {
+        self.state.lock().no_growth = on;
     }
 
     pub fn clear_faults(&self) {
@@ -205,24 +171,6 @@ impl SimDisk {
     }
 }
 
-/// A small generator: the same seed gives the same disk.
-struct Dice(u64);
-
-impl Dice {
-    fn keep(&mut self) -> bool {
-        match self.0 {
-            0 => false,
-            u64::MAX => true,
-            _ => {
-                self.0 ^= self.0 << 13;
-                self.0 ^= self.0 >> 7;
-                self.0 ^= self.0 << 17;
-                self.0.count_ones().is_multiple_of(2)
-            }
-        }
-    }
-}
-
 fn split(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
 }
@@ -285,6 +233,9 @@ impl Disk for SimDisk {
     fn create(&self, path: &str) -> io::Result<Arc<dyn DiskFile>> {
         let mut state = self.state.lock();
         state.simple(true, || format!("create {path}"))?;
+        if state.no_growth {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         let (dir, name) = split(path);
         let inode = state.files.len();
         let names = state.live.get_mut(dir).ok_or_else(not_found)?;
@@ -368,7 +319,11 @@ impl DiskFile for SimFile {
         let what = || format!("write {} at {offset} of {}", bytes.len(), self.path);
         let fault = state.begin(true, what)?;
         let offset = usize::try_from(offset).map_err(|_| eio())?;
+        let no_growth = state.no_growth;
         let file = &mut state.files[self.inode];
+        if no_growth && offset + bytes.len() > file.live.len() {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         let half = bytes.len() / 2;
         let (written, reported) = match fault {
             Some(Fault::Error) => return Err(eio()),
