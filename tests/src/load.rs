@@ -21,6 +21,13 @@ pub enum Outcome {
     Unsent,
 }
 
+impl Outcome {
+    /// 421: the server closes the session and says nothing about the message.
+    fn is_goodbye(&self) -> bool {
+        matches!(self, Self::Refused(reply) if reply.starts_with("421"))
+    }
+}
+
 /// One line of the client's ledger.
 #[derive(Clone, Debug)]
 pub struct Sent {
@@ -138,7 +145,12 @@ fn run_client(plan: &Plan, next: &AtomicUsize, stop: &AtomicBool, ledger: &Mutex
         let token = format!("{}-{n}", plan.run);
         let message = Outgoing::new(token, (plan.recipients)(n), (plan.bytes)(n));
         let start = Instant::now();
-        let (recipients, outcome) = attempt(client.as_mut(), &message);
+        let (mut recipients, mut outcome) = attempt(client.as_mut(), &message);
+        if outcome.is_goodbye() {
+            // Enough messages in one session, say: go on with the next one.
+            client = open(plan);
+            (recipients, outcome) = attempt(client.as_mut(), &message);
+        }
         if matches!(outcome, Outcome::Unknown | Outcome::Unsent) {
             client = None;
         }

@@ -3,6 +3,7 @@
 //! It answers 250 only after the record is made, so whatever it acknowledged
 //! is in [`Sink::deliveries`]. A thread a connection: tests have few.
 
+use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -57,7 +58,8 @@ struct Shared {
     side: String,
     faults: Mutex<Faults>,
     deliveries: Mutex<Vec<Delivery>>,
-    open: Mutex<Vec<TcpStream>>,
+    /// Connections by a number of ours, to be cut when the site goes down.
+    open: Mutex<HashMap<u64, TcpStream>>,
     stop: AtomicBool,
     random: AtomicU64,
 }
@@ -109,7 +111,7 @@ impl Sink {
     /// Closes the port and every connection: the site is down.
     pub fn go_down(&mut self) {
         self.shared.stop.store(true, Ordering::SeqCst);
-        for connection in lock(&self.shared.open).drain(..) {
+        for (_, connection) in lock(&self.shared.open).drain() {
             connection.shutdown(std::net::Shutdown::Both).ok();
         }
         if let Some(acceptor) = self.acceptor.take() {
@@ -174,7 +176,8 @@ impl Shared {
         let (Ok(writer), Ok(handle)) = (connection.try_clone(), connection.try_clone()) else {
             return;
         };
-        lock(&self.open).push(handle);
+        let number = self.random.fetch_add(1, Ordering::Relaxed);
+        lock(&self.open).insert(number, handle);
         let reader = BufReader::with_capacity(64 * 1024, connection);
         let (out, transaction) = (Vec::new(), Transaction::default());
         let connected_at = Instant::now();
@@ -182,6 +185,7 @@ impl Shared {
         // A session ends in an error whenever the other side or a fault says so.
         session.talk().ok();
         session.writer.shutdown(std::net::Shutdown::Both).ok();
+        lock(&self.open).remove(&number);
     }
 
     fn hits(&self, probability: impl Fn(&Faults) -> f64) -> bool {

@@ -157,7 +157,8 @@ impl Client {
         let data = replies.next_back().context("no reply to DATA")?;
         let recipients: Vec<Reply> = replies.collect();
         if data.code != 354 {
-            self.command("RSET")?;
+            // After a 421 there is nobody left to hear it.
+            self.command("RSET").ok();
             return Ok((recipients, if mail.is_positive() { data } else { mail }));
         }
         self.send(&dot_stuff(&message.content))?;
