@@ -102,7 +102,7 @@ impl Screen {
             if !is_final {
                 return Ok(true);
             }
-            let message = format!("did not {what}: it is final, and nobody is here to be asked");
+            let message = format!("did not {what}: that wants a yes, and nobody is here to ask");
             return Err(Failure::new(Exit::Blocked, message)
                 .hint("add --yes if it is meant, or look at it with --dry-run"));
         }

@@ -12,7 +12,7 @@ async fn what_cannot_be_undone_is_not_done_unasked() {
         &desk,
         "queue bounce --site cloud",
         expect![[r#"
-            error: did not bounce 1 recipient of 1 message: it is final, and nobody is here to be asked
+            error: did not bounce 1 recipient of 1 message: that wants a yes, and nobody is here to ask
             hint: add --yes if it is meant, or look at it with --dry-run
             exit 6
         "#]],

@@ -122,7 +122,7 @@ async fn a_file_goes_in_whole_or_not_at_all() {
     "#]]).await;
     write("address,home\nb@x,cloud\n");
     check(&desk, &format!("route import {name} --replace"), expect![[r#"
-        error: did not remove 1 entry that the file does not have: it is final, and nobody is here to be asked
+        error: did not remove 1 entry that the file does not have: that wants a yes, and nobody is here to ask
         hint: add --yes if it is meant, or look at it with --dry-run
         exit 6
     "#]]).await;

@@ -9,7 +9,7 @@ use crate::exit::Result;
 use crate::output::{Align, Cell, Colour, Screen, Table, clock, count, printable};
 
 /// Entries of a request. The first page is on the screen before the second is asked for.
-const PAGE: u64 = 500;
+const PAGE: u64 = 1000;
 
 pub(super) async fn run(args: ListArgs, console: &mut Console<'_>) -> Result {
     let mut table = heads();
