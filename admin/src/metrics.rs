@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use prometheus::core::Collector;
 use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntGauge, Registry};
 
 /// Owned by the server, registered by whoever builds it.
@@ -30,10 +31,17 @@ impl AdminMetrics {
                 "Requests without a valid token.",
             )?,
         };
-        registry.register(Box::new(metrics.request_seconds.clone()))?;
-        registry.register(Box::new(metrics.connections.clone()))?;
-        registry.register(Box::new(metrics.unauthorized.clone()))?;
+        metrics.collectors().into_iter().try_for_each(|it| registry.register(it))?;
         Ok(metrics)
+    }
+
+    /// Every metric, for a registry or for the reference page.
+    pub fn collectors(&self) -> Vec<Box<dyn Collector>> {
+        vec![
+            Box::new(self.request_seconds.clone()),
+            Box::new(self.connections.clone()),
+            Box::new(self.unauthorized.clone()),
+        ]
     }
 
     pub(crate) fn observe(&self, route: &str, method: &str, status: u16, took: Duration) {

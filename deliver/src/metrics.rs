@@ -1,5 +1,6 @@
 //! Delivery's metrics. Owned here, registered by whoever builds the process.
 
+use prometheus::core::Collector;
 use prometheus::{
     HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
@@ -32,15 +33,33 @@ impl DeliverMetrics {
     /// # Errors
     /// When a metric of the same name is registered already.
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
+        let metrics = Self::build()?;
+        metrics.collectors().into_iter().try_for_each(|it| registry.register(it))?;
+        Ok(metrics)
+    }
+
+    /// Every metric, for a registry or for the reference page.
+    pub fn collectors(&self) -> Vec<Box<dyn Collector>> {
+        vec![
+            Box::new(self.recipients.clone()),
+            Box::new(self.delivery_seconds.clone()),
+            Box::new(self.connections.clone()),
+            Box::new(self.connection_failures.clone()),
+            Box::new(self.hop_up.clone()),
+            Box::new(self.queued.clone()),
+            Box::new(self.maybe_duplicates.clone()),
+            Box::new(self.replies.clone()),
+            Box::new(self.dsns.clone()),
+            Box::new(self.cached_bytes.clone()),
+        ]
+    }
+
+    fn build() -> prometheus::Result<Self> {
         let counter = |name: &str, help: &str, labels: &[&str]| {
-            let metric = IntCounterVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(metric.clone()))?;
-            Ok::<_, prometheus::Error>(metric)
+            IntCounterVec::new(Opts::new(name, help), labels)
         };
         let gauge = |name: &str, help: &str, labels: &[&str]| {
-            let metric = IntGaugeVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(metric.clone()))?;
-            Ok::<_, prometheus::Error>(metric)
+            IntGaugeVec::new(Opts::new(name, help), labels)
         };
         let seconds = HistogramVec::new(
             HistogramOpts::new(
@@ -50,17 +69,14 @@ impl DeliverMetrics {
             .buckets(vec![0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0, 600.0, 3600.0, 86_400.0]),
             &["hop"],
         )?;
-        registry.register(Box::new(seconds.clone()))?;
         let duplicates = IntCounter::new(
             "causeway_delivery_maybe_duplicates_total",
             "Deliveries after an attempt whose reply was lost.",
         )?;
-        registry.register(Box::new(duplicates.clone()))?;
         let cached = IntGauge::new(
             "causeway_delivery_cached_bytes",
             "Octets of message bodies in memory between acceptance and delivery.",
         )?;
-        registry.register(Box::new(cached.clone()))?;
         Ok(Self {
             recipients: counter(
                 "causeway_delivery_recipients_total",

@@ -1,5 +1,6 @@
 //! Metrics of the table. Owned by the directory, registered by whoever builds it.
 
+use prometheus::core::Collector;
 use prometheus::{Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 use router::{Changes, Table};
 
@@ -69,12 +70,19 @@ impl DirectoryMetrics {
                 &["change"],
             )?,
         };
-        registry.register(Box::new(metrics.generation.clone()))?;
-        registry.register(Box::new(metrics.rows.clone()))?;
-        registry.register(Box::new(metrics.edit_seconds.clone()))?;
-        registry.register(Box::new(metrics.edits.clone()))?;
-        registry.register(Box::new(metrics.changed_rows.clone()))?;
+        metrics.collectors().into_iter().try_for_each(|it| registry.register(it))?;
         Ok(metrics)
+    }
+
+    /// Every metric, for a registry or for the reference page.
+    pub fn collectors(&self) -> Vec<Box<dyn Collector>> {
+        vec![
+            Box::new(self.generation.clone()),
+            Box::new(self.rows.clone()),
+            Box::new(self.edit_seconds.clone()),
+            Box::new(self.edits.clone()),
+            Box::new(self.changed_rows.clone()),
+        ]
     }
 
     pub(crate) fn count(&self, outcome: EditOutcome) {

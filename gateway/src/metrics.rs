@@ -1,5 +1,6 @@
 //! What the gateway counts. Owned here, registered by whoever builds the process.
 
+use prometheus::core::Collector;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 /// Metrics of the receiving side; all names begin with `causeway_smtp_`.
@@ -33,22 +34,37 @@ impl GatewayMetrics {
     /// # Errors
     /// When a metric of the same name is registered already.
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
+        let metrics = Self::build()?;
+        metrics.collectors().into_iter().try_for_each(|it| registry.register(it))?;
+        Ok(metrics)
+    }
+
+    /// Every metric, for a registry or for the reference page.
+    pub fn collectors(&self) -> Vec<Box<dyn Collector>> {
+        vec![
+            Box::new(self.sessions.clone()),
+            Box::new(self.sessions_open.clone()),
+            Box::new(self.connections.clone()),
+            Box::new(self.turned_away.clone()),
+            Box::new(self.messages.clone()),
+            Box::new(self.message_bytes.clone()),
+            Box::new(self.recipients.clone()),
+            Box::new(self.handshakes.clone()),
+            Box::new(self.stress.clone()),
+            Box::new(self.body_bytes.clone()),
+            Box::new(self.certificate_reloads.clone()),
+        ]
+    }
+
+    fn build() -> prometheus::Result<Self> {
         let counter = |name: &str, help: &str, labels: &[&str]| {
-            let metric =
-                IntCounterVec::new(Opts::new(format!("causeway_smtp_{name}"), help), labels)?;
-            registry.register(Box::new(metric.clone()))?;
-            Ok::<_, prometheus::Error>(metric)
+            IntCounterVec::new(Opts::new(format!("causeway_smtp_{name}"), help), labels)
         };
-        let gauge = |name: &str, help: &str| {
-            let metric = IntGauge::new(format!("causeway_smtp_{name}"), help)?;
-            registry.register(Box::new(metric.clone()))?;
-            Ok::<_, prometheus::Error>(metric)
-        };
+        let gauge = |name: &str, help: &str| IntGauge::new(format!("causeway_smtp_{name}"), help);
         let connections = IntGaugeVec::new(
             Opts::new("causeway_smtp_connections", "Connections open now"),
             &["listener"],
         )?;
-        registry.register(Box::new(connections.clone()))?;
         let by = |name: &'static str| ["listener", name];
         Ok(Self {
             sessions: counter("sessions_total", "Sessions that ended", &by("result"))?,

@@ -100,7 +100,12 @@ impl SpoolMetrics {
 
     /// Registers everything; fails when a name is taken.
     pub fn register(&self, registry: &Registry) -> prometheus::Result<()> {
-        let all: [Box<dyn Collector>; 17] = [
+        self.collectors().into_iter().try_for_each(|it| registry.register(it))
+    }
+
+    /// Every metric, for a registry or for the reference page.
+    pub fn collectors(&self) -> Vec<Box<dyn Collector>> {
+        vec![
             Box::new(self.queued.clone()),
             Box::new(self.accepted.clone()),
             Box::new(self.accepted_bytes.clone()),
@@ -118,8 +123,7 @@ impl SpoolMetrics {
             Box::new(self.torn_tails.clone()),
             Box::new(self.full.clone()),
             Box::new(self.upkeep_errors.clone()),
-        ];
-        all.into_iter().try_for_each(|it| registry.register(it))
+        ]
     }
 }
 

@@ -8,7 +8,13 @@ use anyhow::{Context, Result, bail};
 use crate::process::{cargo, command, output, root, run, target_dir};
 
 /// A page and the arguments of `causeway` that print it.
-const PAGES: &[(&str, &[&str])] = &[];
+const PAGES: &[(&str, &[&str])] = &[
+    ("api.md", &["reference", "api"]),
+    ("cli.md", &["reference", "cli"]),
+    ("configuration.md", &["reference", "configuration"]),
+    ("metrics.md", &["reference", "metrics"]),
+    ("openapi.json", &["reference", "openapi"]),
+];
 
 /// Writes every generated page.
 pub(crate) fn write() -> Result<()> {

@@ -96,6 +96,7 @@ pub(crate) enum Page {
     Api,
     Cli,
     Configuration,
+    Metrics,
     Openapi,
 }
 

@@ -13,6 +13,7 @@ pub(super) fn run(page: Page, screen: &mut Screen) -> Result {
         Page::Api => admin::reference(),
         Page::Cli => cli(),
         Page::Configuration => config::reference(),
+        Page::Metrics => gateway::metrics_reference().map_err(anyhow::Error::from)?,
         Page::Openapi => admin::openapi(),
     };
     screen.line(text.trim_end())

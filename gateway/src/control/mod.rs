@@ -9,7 +9,7 @@ mod trace;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use admin::{Answer, Author, Backend, BackendError, ByteStream};
 use api::{
@@ -49,6 +49,12 @@ impl Control {
 
     fn recovered(&self) -> bool {
         self.recovered.load(Ordering::Acquire)
+    }
+
+    async fn until_recovered(&self) {
+        while !self.recovered() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     fn checks(&self) -> Vec<Check> {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use admin::{BackendError, ByteStream};
 use api::{StoryEvent, StoryRecipient, TraceQuery, Traced, Verification};
@@ -16,6 +17,9 @@ use super::{Control, table};
 
 /// Octets of a stored body read at once.
 const PIECE: usize = 256 * 1024;
+
+/// How long a proof waits for mail of the last run: less than the API gives a long request.
+const RECOVERY_FOR: Duration = Duration::from_secs(200);
 
 impl Control {
     pub(super) async fn trace_message(&self, query: TraceQuery) -> Result<Traced, BackendError> {
@@ -55,7 +59,12 @@ impl Control {
         }
     }
 
+    /// Waits until mail of the last run has been read: before, the sum cannot come out.
     pub(super) async fn verify(&self) -> Result<Verification, BackendError> {
+        let waiting = tokio::time::timeout(RECOVERY_FOR, self.until_recovered());
+        waiting.await.map_err(|_| BackendError::Busy {
+            detail: "mail of the last run is still being read".to_owned(),
+        })?;
         let spool = self.spool.clone();
         let found = table::blocking(move || {
             let verified = spool.ledger().verify();
