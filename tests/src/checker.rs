@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::load::{Outcome, Sent};
@@ -151,12 +152,18 @@ fn judge_copy(
     }
 }
 
+/// The client of this copy may have died in the crash. The copy, and even its connection, may
+/// come out of the kernel's buffers later, but then nobody says QUIT.
+fn came_of(copy: &Delivery, crash: &Crash) -> bool {
+    let buffered = !copy.quit.load(Ordering::Relaxed) && copy.at <= crash.to + NOTED_WITHIN;
+    copy.connected_at <= crash.to || buffered
+}
+
 fn judge_duplicates(verdict: &mut Verdict, name: &str, copies: &[&Delivery], crashes: &[Crash]) {
     for pair in copies.windows(2) {
         let [first, second] = pair else { continue };
-        // The first copy may be taken after the crash, out of the site's own buffers.
         let hides = |crash: &Crash| {
-            first.connected_at <= crash.to
+            came_of(first, crash)
                 && crash.from <= first.at + NOTED_WITHIN
                 && crash.from <= second.at
         };
@@ -193,6 +200,8 @@ fn failed_recipients(content: &[u8]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
     use std::time::{Duration, Instant};
 
     use super::{Crash, Rules, Verdict, check};
@@ -216,6 +225,7 @@ mod tests {
             answered,
             at: Instant::now(),
             connected_at: Instant::now(),
+            quit: Arc::new(AtomicBool::new(true)),
         }
     }
 

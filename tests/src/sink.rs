@@ -50,8 +50,10 @@ pub struct Delivery {
     /// False when the sink hung up instead of answering: a second copy is then right.
     pub answered: bool,
     pub at: Instant,
-    /// When its connection was opened.
+    /// When its connection was accepted: after a client died, if the sink was slow.
     pub connected_at: Instant,
+    /// Its connection ended with QUIT, so the client lived to hear the answer.
+    pub quit: Arc<AtomicBool>,
 }
 
 struct Shared {
@@ -168,6 +170,7 @@ struct Session<'a> {
     out: Vec<u8>,
     transaction: Transaction,
     connected_at: Instant,
+    quit: Arc<AtomicBool>,
 }
 
 impl Shared {
@@ -180,8 +183,15 @@ impl Shared {
         lock(&self.open).insert(number, handle);
         let reader = BufReader::with_capacity(64 * 1024, connection);
         let (out, transaction) = (Vec::new(), Transaction::default());
-        let connected_at = Instant::now();
-        let mut session = Session { shared: self, reader, writer, out, transaction, connected_at };
+        let mut session = Session {
+            shared: self,
+            reader,
+            writer,
+            out,
+            transaction,
+            connected_at: Instant::now(),
+            quit: Arc::default(),
+        };
         // A session ends in an error whenever the other side or a fault says so.
         session.talk().ok();
         session.writer.shutdown(std::net::Shutdown::Both).ok();
@@ -245,6 +255,7 @@ impl Session<'_> {
             }
             "NOOP" => self.reply("250 2.0.0 Ok"),
             "QUIT" => {
+                self.quit.store(true, Ordering::Relaxed);
                 self.reply("221 2.0.0 Bye");
                 return Ok(Err(HangUp));
             }
@@ -323,6 +334,7 @@ impl Session<'_> {
             answered,
             at: Instant::now(),
             connected_at: self.connected_at,
+            quit: Arc::clone(&self.quit),
         });
         if !answered {
             return Ok(Err(HangUp));

@@ -22,7 +22,7 @@ pub struct TxRecipient {
     /// As the hop knows it.
     pub address: Address,
     pub notify: Notify,
-    /// As it came, or made by [`crate::dsn::orcpt`] when `address` is not what the sender used.
+    /// As it came, or made by [`crate::dsn::orcpt_of`] when `address` is not what the sender used.
     pub orcpt: Option<Box<str>>,
 }
 

@@ -1,3 +1,5 @@
+//! Notifications, read back by a parser that is not ours.
+
 use mail::{BodyType, Notify, RecipientKind, Ret};
 use mail_parser::{MessageParser, MimeHeaders as _};
 use proptest::prelude::*;

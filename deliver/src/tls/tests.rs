@@ -1,3 +1,5 @@
+//! Policies against a server with a certificate of its own.
+
 use super::*;
 
 fn files(directory: &Path, name: &str) -> TlsFiles {

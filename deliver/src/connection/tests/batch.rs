@@ -1,3 +1,5 @@
+//! Several messages in one write, and what each of them comes to.
+
 use super::*;
 
 #[tokio::test]

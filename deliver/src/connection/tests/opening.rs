@@ -1,3 +1,5 @@
+//! From connecting to EHLO, with TLS and without.
+
 use std::path::Path;
 
 use config::TlsPolicy;
