@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use mail::{Domain, SiteName, Timestamp};
+use mail::{Domain, ReversePath, SiteName, Timestamp};
 use parking_lot::{Mutex, RwLock};
 use spool::{Message, Recovered, Spool};
 use tokio::runtime::Handle;
@@ -17,10 +17,10 @@ use crate::hop::{Hop, HopKey, HopSettings};
 use crate::metrics::DeliverMetrics;
 use crate::mx::Resolver;
 use crate::operate::ROUTING;
-use crate::queue::leg::{HopIndex, LegRecipient, Past};
+use crate::queue::leg::{HopIndex, Leg, LegId, LegRecipient, Past};
 use crate::queue::{Kick, NewLeg, NewMessage, Queues, Shard};
 use crate::retry::RetrySettings;
-use crate::route::{Destination, Routes};
+use crate::route::{Destination, Routes, View};
 use crate::{connection::Timeouts, queue::leg::Hold, worker};
 
 /// What delivery does alike for all hops.
@@ -71,11 +71,19 @@ pub(crate) struct Inner {
     started: Instant,
 }
 
+/// Where both locks are needed, the queues are locked first.
 #[derive(Default)]
 struct Hops {
     by_key: HashMap<HopKey, Arc<Hop>>,
     by_index: Vec<Arc<Hop>>,
+    /// Places of domains that were forgotten.
+    free: Vec<HopIndex>,
 }
+
+/// Legs looked at under one lock.
+const LOOKED_AT: usize = 1_000;
+/// A stranger's domain without mail for so long is forgotten.
+const IDLE_HOP_FOR: Duration = Duration::from_secs(3600);
 
 thread_local! {
     static SHARD: Cell<Option<usize>> = const { Cell::new(None) };
@@ -124,47 +132,53 @@ impl Delivery {
     /// Queues an accepted message and sees to it that somebody carries it. Never blocks; called
     /// on the shard that accepted it.
     pub fn submit(&self, message: Arc<Message>) {
-        let legs = self.legs_of(&message, None);
+        let generation = self.0.routes.generation();
+        let legs = self.legs_of(&message);
         let new = NewMessage {
             id: message.id,
             accepted_at: message.accepted_at,
             size: message.body.len(),
+            is_notification: message.envelope.reverse_path == ReversePath::Null,
             message: Some(message),
             legs,
         };
-        self.enqueue(new);
+        self.enqueue(new, generation);
     }
 
     /// Queues a message that an earlier run accepted.
     pub fn recovered(&self, recovered: &Recovered) {
+        let generation = self.0.routes.generation();
         let legs = self.legs_of_recovered(recovered);
         let new = NewMessage {
             id: recovered.id,
             accepted_at: recovered.accepted_at,
             size: recovered.size,
+            is_notification: recovered.envelope.reverse_path == ReversePath::Null,
             message: None,
             legs,
         };
-        self.enqueue(new);
+        self.enqueue(new, generation);
     }
 
-    fn enqueue(&self, new: NewMessage<Arc<Message>>) {
+    /// `generation`: of the table before the message was routed.
+    fn enqueue(&self, new: NewMessage<Arc<Message>>, generation: u64) {
         let mut hops: Vec<HopIndex> = new.legs.iter().map(|it| it.hop).collect();
         hops.dedup();
         let mut queues = self.0.queues.lock();
-        queues.submit(new, now());
+        let legs = queues.submit(new, now());
+        if generation != self.0.routes.generation() {
+            queues.mark_stale(&legs);
+        }
         let kicks = self.0.kicks(&mut queues, &hops);
         drop(queues);
         self.act(kicks);
     }
 
-    fn legs_of(&self, message: &Message, only: Option<&[u16]>) -> Vec<NewLeg> {
+    fn legs_of(&self, message: &Message) -> Vec<NewLeg> {
         let mut legs: Vec<NewLeg> = Vec::with_capacity(1);
-        for (index, recipient) in (0_u16..).zip(&message.envelope.recipients) {
-            if only.is_some_and(|it| !it.contains(&index)) {
-                continue;
-            }
-            let place = self.place_of(recipient);
+        let view = self.0.routes.look();
+        for (index, recipient) in (0..=u16::MAX).zip(&message.envelope.recipients) {
+            let place = self.place_of(&view, recipient);
             let past = place.hold.map(|hold| Past { held: Some(hold), ..Past::default() });
             join(
                 &mut legs,
@@ -179,13 +193,14 @@ impl Delivery {
 
     fn legs_of_recovered(&self, recovered: &Recovered) -> Vec<NewLeg> {
         let mut legs = Vec::new();
+        let view = self.0.routes.look();
         for (index, (recipient, state)) in
-            (0_u16..).zip(recovered.envelope.recipients.iter().zip(&recovered.recipients))
+            (0..=u16::MAX).zip(recovered.envelope.recipients.iter().zip(&recovered.recipients))
         {
             if state.settled {
                 continue;
             }
-            let place = self.place_of(recipient);
+            let place = self.place_of(&view, recipient);
             let hold = state
                 .held_by
                 .as_ref()
@@ -209,8 +224,8 @@ impl Delivery {
 
     /// The lane of a recipient. One whom the table does not know any more stays where an operator
     /// sees it, in the lane of the first site: an edit must not bounce mail that was accepted.
-    fn place_of(&self, recipient: &mail::Recipient) -> Place {
-        match self.0.routes.destination(recipient) {
+    fn place_of(&self, view: &View<'_>, recipient: &mail::Recipient) -> Place {
+        match view.destination(recipient) {
             Ok(Destination { hop, mailbox, hold, .. }) => {
                 Place { hop: self.hop(&hop).index, mailbox, hold }
             }
@@ -225,6 +240,7 @@ impl Delivery {
     /// The hop of that name; domains of strangers come into being when they are first named.
     pub(crate) fn hop(&self, key: &HopKey) -> Arc<Hop> {
         if let Some(hop) = self.0.hops.read().by_key.get(key) {
+            hop.used(self.moment());
             return Arc::clone(hop);
         }
         let settings = match key {
@@ -261,6 +277,20 @@ impl Delivery {
         }
     }
 
+    /// Shows every leg to `look`, in no order. The queues are locked for a few at a time, so that
+    /// mail moves on while an operator looks at a million.
+    pub(crate) fn each_leg(&self, mut look: impl FnMut(&Queues<Arc<Message>>, LegId, &Leg)) {
+        let ids = self.0.queues.lock().ids();
+        for ids in ids.chunks(LOOKED_AT) {
+            let queues = self.0.queues.lock();
+            for id in ids {
+                if let Some(leg) = queues.leg(*id) {
+                    look(&queues, *id, leg);
+                }
+            }
+        }
+    }
+
     /// Runs a task on this thread's shard, or on each shard in turn.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let shard = SHARD
@@ -291,19 +321,40 @@ struct Place {
 
 impl Inner {
     fn add_hop(&self, key: HopKey, settings: HopSettings) -> Arc<Hop> {
+        let mut queues = self.queues.lock();
         let mut hops = self.hops.write();
         if let Some(hop) = hops.by_key.get(&key) {
             return Arc::clone(hop);
         }
-        let mut queues = self.queues.lock();
-        let index = queues.add_hop(true);
+        let free = hops.free.pop();
+        let index = free.unwrap_or_else(|| queues.add_hop(true));
         queues.workers(index).set_limit(settings.connections_max);
         drop(queues);
         let hop = Arc::new(Hop::new(key.clone(), index, settings));
+        hop.used(self.started.elapsed());
         self.metrics.hop_up.with_label_values(&[hop.key.label()]).set(1);
         hops.by_key.insert(key, Arc::clone(&hop));
-        hops.by_index.push(Arc::clone(&hop));
+        match hops.by_index.get_mut(index.0 as usize) {
+            Some(place) => *place = Arc::clone(&hop),
+            None => hops.by_index.push(Arc::clone(&hop)),
+        }
         hop
+    }
+
+    /// Forgets domains of strangers that have had no mail for [`IDLE_HOP_FOR`]: their number is
+    /// the strangers' choice. Nobody can be about to queue mail for one that was idle so long.
+    pub(crate) fn forget_idle_hops(&self) {
+        let moment = self.started.elapsed();
+        let mut queues = self.queues.lock();
+        let mut hops = self.hops.write();
+        let Hops { by_key, free, .. } = &mut *hops;
+        by_key.retain(|_, hop| {
+            let keep = hop.is_in_use(moment, IDLE_HOP_FOR) || !queues.reset_hop(hop.index);
+            if !keep {
+                free.push(hop.index);
+            }
+            keep
+        });
     }
 
     pub(crate) fn kicks(
@@ -314,6 +365,8 @@ impl Inner {
         let moment = self.started.elapsed();
         let list = self.hops.read();
         let mut kicks = Vec::with_capacity(hops.len());
+        // Whoever opened a connection now would only close it again.
+        let hops = if self.stop.is_cancelled() { &[] } else { hops };
         for index in hops {
             let Some(hop) = list.by_index.get(index.0 as usize) else { continue };
             match queues.kick(*index, hop.settings.batch, shard(), moment) {

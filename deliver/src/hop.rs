@@ -1,7 +1,8 @@
 //! A next hop: a site, the domain of a stranger, or the smart host.
 
 use std::fmt;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use config::{Hosts, IpPreference};
 use health::Breaker;
@@ -53,7 +54,7 @@ pub struct HopSettings {
     pub recipients_max: usize,
     pub messages_per_connection_max: usize,
     pub batch: Batch,
-    pub probe_every: std::time::Duration,
+    pub probe_every: Duration,
 }
 
 /// A hop and its health. Its mail is in `queue::Queues` under `index`.
@@ -65,15 +66,67 @@ pub(crate) struct Hop {
     pub breaker: Mutex<Breaker>,
     /// Hosts that failed lately, tried after the others.
     shunned: Mutex<Vec<Shunned>>,
+    /// When mail for it was last routed, in seconds since the start.
+    used_s: AtomicU64,
+    /// The host asked for a pause in its greeting, until then; milliseconds since the start.
+    pause_until_ms: AtomicU64,
+    /// Over IPv6 the host did not trust us.
+    ipv4_first: AtomicBool,
 }
 
 /// How long a host that failed comes after its siblings.
-const SHUN_FOR: std::time::Duration = std::time::Duration::from_secs(30);
+const SHUN_FOR: Duration = Duration::from_secs(30);
 
 impl Hop {
     pub(crate) fn new(key: HopKey, index: HopIndex, settings: HopSettings) -> Self {
         let breaker = Mutex::new(Breaker::new(settings.connections_max));
-        Self { key, index, settings, breaker, shunned: Mutex::new(Vec::new()) }
+        Self {
+            key,
+            index,
+            settings,
+            breaker,
+            shunned: Mutex::new(Vec::new()),
+            used_s: AtomicU64::new(0),
+            pause_until_ms: AtomicU64::new(0),
+            ipv4_first: AtomicBool::new(false),
+        }
+    }
+
+    /// Mail for it was routed at this moment since the start.
+    pub(crate) fn used(&self, moment: Duration) {
+        self.used_s.store(moment.as_secs(), Ordering::Relaxed);
+    }
+
+    /// Sites and the smart host always are; a stranger's domain for as long as mail goes there.
+    pub(crate) fn is_in_use(&self, moment: Duration, idle_for: Duration) -> bool {
+        let used = Duration::from_secs(self.used_s.load(Ordering::Relaxed));
+        !matches!(self.key, HopKey::Domain(_)) || moment.saturating_sub(used) < idle_for
+    }
+
+    /// No new connection before this moment.
+    pub(crate) fn pause_until(&self, moment: Duration) {
+        let millis = u64::try_from(moment.as_millis()).unwrap_or(u64::MAX);
+        self.pause_until_ms.fetch_max(millis, Ordering::Relaxed);
+    }
+
+    pub(crate) fn paused_until(&self) -> Duration {
+        Duration::from_millis(self.pause_until_ms.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn prefer_ipv4(&self) {
+        if !self.ipv4_first.swap(true, Ordering::Relaxed) {
+            tracing::warn!(hop = %self.key, "Not trusted over IPv6: IPv4 goes first from now on.");
+        }
+    }
+
+    /// Which addresses of a host are tried first.
+    pub(crate) fn ip(&self) -> IpPreference {
+        match self.settings.ip {
+            IpPreference::V6First if self.ipv4_first.load(Ordering::Relaxed) => {
+                IpPreference::V4First
+            }
+            preference => preference,
+        }
     }
 
     /// Sites are watched by probes; strangers are simply tried again when their mail is due.

@@ -19,6 +19,8 @@ pub struct DeliverMetrics {
     pub hop_up: IntGaugeVec,
     /// Recipients' legs in queue, by `hop` and `state`: queued, in_flight, deferred, held.
     pub queued: IntGaugeVec,
+    /// Age of the oldest message that waits for a hop, by `hop`.
+    pub oldest_seconds: IntGaugeVec,
     /// Deliveries whose reply was lost, so that the hop may hold the message twice.
     pub maybe_duplicates: IntCounter,
     /// Replies of the catalogue that were met, by `hop` and `row` of docs/reference/replies.md.
@@ -47,6 +49,7 @@ impl DeliverMetrics {
             Box::new(self.connection_failures.clone()),
             Box::new(self.hop_up.clone()),
             Box::new(self.queued.clone()),
+            Box::new(self.oldest_seconds.clone()),
             Box::new(self.maybe_duplicates.clone()),
             Box::new(self.replies.clone()),
             Box::new(self.dsns.clone()),
@@ -99,6 +102,11 @@ impl DeliverMetrics {
                 "causeway_queue_legs",
                 "Messages waiting for a next hop, by state.",
                 &["hop", "state"],
+            )?,
+            oldest_seconds: gauge(
+                "causeway_queue_oldest_seconds",
+                "Age of the oldest message that waits for a next hop, every 30 s.",
+                &["hop"],
             )?,
             maybe_duplicates: duplicates,
             replies: counter(

@@ -1,15 +1,16 @@
 //! What operators see of the queues and do to them.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mail::{Address, AddressKey, ReversePath, SpoolId, Timestamp};
+use mail::{Address, AddressKey, Reply, ReversePath, SpoolId, Timestamp};
 use spool::{Event, Message, What};
 
 use crate::delivery::{Delivery, now};
 use crate::queue::Next;
 use crate::queue::leg::{Hold, Leg, LegId, Place};
+use crate::route::Destination;
 use crate::settle;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,28 @@ pub enum AddressMatch {
     Domain(String),
     /// `<>`
     Null,
+}
+
+impl Action {
+    /// What is held waits for a release, not for a retry; only a person's hold can be released,
+    /// for the next change of the table lifts the others.
+    fn applies_to(&self, leg: &Waiting) -> bool {
+        match self {
+            Self::Retry => leg.state != QueueState::Held,
+            Self::Release { .. } => leg.is_releasable(),
+            Self::Hold { .. } | Self::Bounce { .. } | Self::Discard { .. } => true,
+        }
+    }
+}
+
+impl Waiting {
+    fn is_releasable(&self) -> bool {
+        match &self.held {
+            Some(Hold::Operator { by, .. }) => by != ROUTING,
+            Some(Hold::Loop) => true,
+            Some(Hold::Cutover) | None => false,
+        }
+    }
 }
 
 impl AddressMatch {
@@ -115,8 +138,8 @@ pub struct HopSummary {
 /// Who holds a recipient that the table has no place for.
 pub(crate) const ROUTING: &str = "routing";
 
-/// Messages read from disk to answer one question.
-const LOAD_MAX: usize = 200_000;
+/// Messages whose envelopes are in memory at once for one question.
+const LOADED_AT_ONCE: usize = 64;
 
 impl Delivery {
     /// Messages after `after`, in the order of their ids, at most `limit`, with their envelopes.
@@ -128,40 +151,59 @@ impl Delivery {
     ) -> Vec<Queued> {
         let mut rows = self.select(selector);
         rows.retain(|it| after.is_none_or(|after| it.id > after));
-        self.with_text(rows, selector, limit).await
+        let mut found = Vec::new();
+        while !rows.is_empty() && found.len() < limit {
+            let rest = rows.split_off(rows.len().min(LOADED_AT_ONCE));
+            let some = std::mem::replace(&mut rows, rest);
+            found.extend(self.with_text(some, selector, limit - found.len()).await);
+        }
+        found
     }
 
-    /// Does `action` to all that is selected, or only counts it.
+    /// Does `action` to all that is selected, or only counts it. Envelopes are read for a few
+    /// messages at a time, so that memory does not grow with the queue.
     pub async fn act_on(&self, selector: &Selector, action: &Action, dry_run: bool) -> Acted {
-        let rows = self.select(selector);
         let wants_text = selector.recipient.is_some()
             || selector.sender.is_some()
-            || matches!(action, Action::Bounce { .. });
-        let rows = if wants_text { self.with_text(rows, selector, LOAD_MAX).await } else { rows };
+            || (matches!(action, Action::Bounce { .. }) && !dry_run);
+        let mut rows = self.select(selector);
         let mut acted = Acted::default();
-        for row in rows {
-            let mut any = false;
-            for leg in &row.legs {
-                if leg.in_flight {
-                    acted.busy += leg.recipients.len() as u64;
-                } else if dry_run || self.act_on_leg(&row, leg, action).await {
-                    any = true;
-                    acted.recipients += leg.recipients.len() as u64;
-                }
+        while !rows.is_empty() {
+            let rest = rows.split_off(rows.len().min(LOADED_AT_ONCE));
+            let some = std::mem::replace(&mut rows, rest);
+            let some =
+                if wants_text { self.with_text(some, selector, usize::MAX).await } else { some };
+            for row in some {
+                self.act_on_row(&row, action, dry_run, &mut acted).await;
             }
-            acted.messages += u64::from(any);
         }
         acted
     }
 
+    async fn act_on_row(&self, row: &Queued, action: &Action, dry_run: bool, acted: &mut Acted) {
+        let mut any = false;
+        for leg in row.legs.iter().filter(|it| action.applies_to(it)) {
+            if leg.in_flight {
+                acted.busy += leg.recipients.len() as u64;
+            } else if dry_run || self.act_on_leg(row, leg, action).await {
+                any = true;
+                acted.recipients += leg.recipients.len() as u64;
+            }
+        }
+        acted.messages += u64::from(any);
+    }
+
+    /// Recipients of a leg that were not selected stay as they are, in a leg of their own.
     async fn act_on_leg(&self, row: &Queued, leg: &Waiting, action: &Action) -> bool {
+        let split = self.0.queues.lock().split(leg.leg, &leg.recipients, now());
+        let Some(own) = split else { return false };
+        let leg = &Waiting { leg: own, ..leg.clone() };
         match action {
-            Action::Retry if leg.state != QueueState::Held => self.let_go(leg.leg),
-            Action::Release { by } if leg.state == QueueState::Held => {
+            Action::Retry => self.let_go(leg.leg),
+            Action::Release { by } => {
                 let what = What::Released { by: by.clone() };
                 self.record(row.id, &leg.recipients, what).await && self.let_go(leg.leg)
             }
-            Action::Retry | Action::Release { .. } => false,
             Action::Hold { by, why } => {
                 let what = What::Held { by: by.clone(), why: why.clone() };
                 let hold = Hold::Operator { by: by.clone(), why: why.clone() };
@@ -224,10 +266,9 @@ impl Delivery {
         let now = now();
         let names: Vec<String> = self.hops().iter().map(|it| it.key.to_string()).collect();
         let ids: HashSet<SpoolId> = selector.ids.iter().copied().collect();
-        let queues = self.0.queues.lock();
         let mut rows: BTreeMap<SpoolId, Queued> = BTreeMap::new();
-        for (leg_id, leg) in queues.legs() {
-            let Some((accepted_at, size)) = queues.accepted(leg.id) else { continue };
+        self.each_leg(|queues, leg_id, leg| {
+            let Some((accepted_at, size)) = queues.accepted(leg.id) else { return };
             let name = names.get(leg.hop.0 as usize).map_or("", String::as_str);
             let state = state_of(leg, queues.is_open(leg.hop));
             let matches = (ids.is_empty() || ids.contains(&leg.id))
@@ -235,7 +276,7 @@ impl Delivery {
                 && selector.state.is_none_or(|it| it == state)
                 && selector.older_than.is_none_or(|it| now.since(accepted_at) >= it);
             if !matches {
-                continue;
+                return;
             }
             rows.entry(leg.id)
                 .or_insert_with(|| Queued {
@@ -247,7 +288,7 @@ impl Delivery {
                 })
                 .legs
                 .push(waiting(leg_id, leg, name, state));
-        }
+        });
         rows.into_values().collect()
     }
 
@@ -255,7 +296,7 @@ impl Delivery {
     async fn with_text(&self, rows: Vec<Queued>, selector: &Selector, limit: usize) -> Vec<Queued> {
         let (spool, selector) = (self.0.spool.clone(), selector.clone());
         let read = move || {
-            let read = rows.into_iter().take(LOAD_MAX).filter_map(|mut row| {
+            let read = rows.into_iter().filter_map(|mut row| {
                 row.message = spool.load(row.id).ok();
                 matches_text(&mut row, &selector).then_some(row)
             });
@@ -269,10 +310,9 @@ impl Delivery {
         let now = now();
         let mut out: Vec<HopSummary> =
             self.hops().iter().map(|it| empty(it.key.to_string(), bounds)).collect();
-        let queues = self.0.queues.lock();
-        for (_, leg) in queues.legs() {
-            let Some((accepted_at, _)) = queues.accepted(leg.id) else { continue };
-            let Some(row) = out.get_mut(leg.hop.0 as usize) else { continue };
+        self.each_leg(|queues, _, leg| {
+            let Some((accepted_at, _)) = queues.accepted(leg.id) else { return };
+            let Some(row) = out.get_mut(leg.hop.0 as usize) else { return };
             let n = leg.recipients.len() as u64;
             match state_of(leg, queues.is_open(leg.hop)) {
                 QueueState::Active => row.active += n,
@@ -283,7 +323,7 @@ impl Delivery {
             let age = now.since(accepted_at).as_secs();
             let column = bounds.iter().position(|it| age <= *it).unwrap_or(bounds.len());
             row.by_age[column] += n;
-        }
+        });
         out
     }
 
@@ -297,15 +337,16 @@ impl Delivery {
         self.0.queues.lock().bytes()
     }
 
-    /// The state of each of a message's recipients that is not settled.
-    pub fn states_of(&self, id: SpoolId) -> Vec<(u16, QueueState)> {
-        let queues = self.0.queues.lock();
-        let legs = queues.legs().filter(|(_, leg)| leg.id == id);
-        legs.flat_map(|(_, leg)| {
-            let state = state_of(leg, queues.is_open(leg.hop));
-            leg.recipients.iter().map(move |it| (it.index, state))
-        })
-        .collect()
+    /// The state of each recipient of these messages that is not settled.
+    pub fn states_of(&self, ids: &HashSet<SpoolId>) -> HashMap<(SpoolId, u16), QueueState> {
+        let mut states = HashMap::new();
+        self.each_leg(|queues, _, leg| {
+            if ids.contains(&leg.id) {
+                let state = state_of(leg, queues.is_open(leg.hop));
+                states.extend(leg.recipients.iter().map(|it| ((leg.id, it.index), state)));
+            }
+        });
+        states
     }
 
     /// Tells the queues that these mailboxes may live elsewhere now: their waiting mail is routed
@@ -313,6 +354,17 @@ impl Delivery {
     pub fn table_changed(&self, changed: &[AddressKey]) {
         let mailboxes: HashSet<u64> = changed.iter().map(|it| self.0.routes.mailbox(it)).collect();
         let legs = self.0.queues.lock().waiting_for(&mailboxes);
+        self.route_all_again(legs);
+    }
+
+    /// Tells the queues that any mail may belong elsewhere now: relay domains or sites changed.
+    pub fn domains_changed(&self) {
+        let legs = self.0.queues.lock().all_waiting();
+        self.route_all_again(legs);
+    }
+
+    /// In the order of acceptance, one after the other.
+    pub(crate) fn route_all_again(&self, legs: Vec<LegId>) {
         if legs.is_empty() {
             return;
         }
@@ -320,6 +372,9 @@ impl Delivery {
         let delivery = self.clone();
         self.0.tracker.spawn(async move {
             for leg in legs {
+                if delivery.0.stop.is_cancelled() {
+                    return;
+                }
                 delivery.route_again(leg).await;
             }
         });
@@ -338,38 +393,31 @@ impl Delivery {
         let spool = self.0.spool.clone();
         let loaded = tokio::task::spawn_blocking(move || spool.load(id).ok()).await.ok().flatten();
         let Some(message) = loaded else { return };
-        let next_of = |index: u16| {
-            let recipient = message.envelope.recipients.get(usize::from(index))?;
-            Some(self.next_for(recipient))
+        let nexts: Vec<(u16, Next)> = {
+            let view = self.0.routes.look();
+            let recipients = (0..=u16::MAX).zip(&message.envelope.recipients);
+            recipients.map(|(index, it)| (index, self.next_of(view.destination(it)))).collect()
         };
-        let work = {
-            let mut queues = self.0.queues.lock();
-            let Some(leg) = queues.leg(leg_id) else { return };
-            let stays = leg.recipients.iter().all(|it| match (next_of(it.index), &hold) {
-                (Some(Next::Hop(target)), None) => target == hop,
-                (Some(Next::Hold(new)), Some(old)) => new == *old,
-                (None, _) => true,
-                _ => false,
-            });
-            if stays {
-                return;
-            }
-            queues.seize(leg_id)
-        };
-        let Some(work) = work else { return };
-        let fates: Vec<_> =
-            work.recipients.iter().filter_map(|it| Some((it.index, next_of(it.index)?))).collect();
-        let hops = self.0.queues.lock().finish(work.leg, &fates, false, now());
+        let next_of = |index: u16| nexts.get(usize::from(index)).map(|it| &it.1);
+        let mut queues = self.0.queues.lock();
+        let Some(leg) = queues.leg(leg_id).filter(|it| it.place != Place::InFlight) else { return };
+        let stays = leg.recipients.iter().all(|it| match (next_of(it.index), &hold) {
+            (Some(Next::Hop(target)), None) => *target == hop,
+            (Some(Next::Hold(new)), Some(old)) => new == old,
+            (None, _) => true,
+            _ => false,
+        });
+        if stays || queues.seize(leg_id).is_none() {
+            return;
+        }
+        let hops = queues.finish(leg_id, &nexts, false, now());
+        drop(queues);
         self.kick(&hops);
     }
 
-    pub(crate) fn indexes(&self) -> Vec<crate::queue::leg::HopIndex> {
-        self.hops().iter().map(|it| it.index).collect()
-    }
-
-    /// Where the table of this moment puts a recipient.
-    pub(crate) fn next_for(&self, recipient: &mail::Recipient) -> Next {
-        match self.0.routes.destination(recipient) {
+    /// What a recipient's place in the table means for a leg that waits.
+    pub(crate) fn next_of(&self, place: Result<Destination, Reply>) -> Next {
+        match place {
             Ok(place) => match place.hold {
                 Some(hold) => Next::Hold(hold),
                 None => Next::Hop(self.hop(&place.hop).index),

@@ -35,16 +35,6 @@ pub enum RetryClass {
     MaybeDuplicate,
 }
 
-impl RetryClass {
-    /// The attempt moves the recipient along the schedule.
-    pub const fn counts(self) -> bool {
-        match self {
-            Self::Free | Self::Throttle { .. } => false,
-            Self::Connection | Self::Refusal | Self::DirectoryLag | Self::MaybeDuplicate => true,
-        }
-    }
-}
-
 /// A message that may have arrived waits at least so long: most hosts suppress a duplicate that
 /// they have seen the end of, and a host that restarts has come back by then.
 const MAYBE_DUPLICATE_MIN: Duration = Duration::from_secs(60);

@@ -3,10 +3,10 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use directory::Directory;
 use mail::{Address, AddressKey, Recipient, RecipientKind, Reply, Timestamp};
-use router::{Admission, Decision, Domains, Facts, HoldReason, Route, SiteStates};
+use router::{Admission, Decision, Domains, Facts, HoldReason, Route, SiteStates, Table};
 
 use crate::hop::HopKey;
 use crate::queue::leg::Hold;
@@ -58,11 +58,11 @@ impl Routes {
         self.sites.store(Arc::new(sites));
     }
 
-    pub fn sites(&self) -> arc_swap::Guard<Arc<SiteStates>> {
+    pub fn sites(&self) -> Guard<Arc<SiteStates>> {
         self.sites.load()
     }
 
-    pub fn domains(&self) -> arc_swap::Guard<Arc<Domains>> {
+    pub fn domains(&self) -> Guard<Arc<Domains>> {
         self.domains.load()
     }
 
@@ -83,12 +83,38 @@ impl Routes {
         then(&router::decide(&facts, address))
     }
 
+    /// The facts of this moment, for several recipients.
+    pub fn look(&self) -> View<'_> {
+        View {
+            table: self.directory.current(),
+            domains: self.domains.load(),
+            sites: self.sites.load(),
+            routes: self,
+        }
+    }
+
+    pub fn mailbox(&self, key: &AddressKey) -> u64 {
+        self.hasher.hash_one(key)
+    }
+}
+
+/// One generation of the table with the domains and sites beside it.
+pub struct View<'a> {
+    table: Guard<Arc<Table>>,
+    domains: Guard<Arc<Domains>>,
+    sites: Guard<Arc<SiteStates>>,
+    routes: &'a Routes,
+}
+
+impl View<'_> {
     /// Where an accepted recipient goes now. `Err`: the table of this moment has no place for it.
     pub fn destination(&self, recipient: &Recipient) -> Result<Destination, Reply> {
-        let table = self.directory.current();
-        let (domains, sites) = (self.domains.load(), self.sites.load());
-        let facts =
-            Facts { table: &table, domains: &domains, sites: &sites, admission: Admission::Any };
+        let facts = Facts {
+            table: &self.table,
+            domains: &self.domains,
+            sites: &self.sites,
+            admission: Admission::Any,
+        };
         let decision = router::decide(&facts, &recipient.address);
         let entry = decision.entry();
         let key = entry.map_or_else(|| recipient.address.key(), |it| it.address.key());
@@ -102,25 +128,21 @@ impl Routes {
                 let text = format!("The table names site {site}, which is not configured");
                 return Err(Reply::with_text(451, (4, 3, 5), text));
             }
-            (_, Route::Remote { .. }) if self.smart_host => (HopKey::SmartHost, None),
+            (_, Route::Remote { .. }) if self.routes.smart_host => (HopKey::SmartHost, None),
             (_, Route::Remote { domain }) => (HopKey::Domain(domain), None),
             (_, Route::Reject(reply)) => return Err(reply),
         };
         let onward = match &hop {
-            HopKey::Site(site) => router::onward(&domains, site, &recipient.address, entry),
+            HopKey::Site(site) => router::onward(&self.domains, site, &recipient.address, entry),
             HopKey::Domain(_) | HopKey::SmartHost => recipient.address.clone(),
         };
         Ok(Destination {
-            mailbox: self.mailbox(&key),
+            mailbox: self.routes.mailbox(&key),
             hop,
             onward,
             hold,
             generation: decision.generation,
             moved_at: entry.map(|it| it.changed_at),
         })
-    }
-
-    pub fn mailbox(&self, key: &AddressKey) -> u64 {
-        self.hasher.hash_one(key)
     }
 }

@@ -12,7 +12,7 @@ use crate::delivery::{Delivery, now};
 use crate::fate::{Fate, FateContext, HopEffect, HopKind, Verdict, fate, fate_of_error};
 use crate::hop::{Hop, HopKey};
 use crate::notice::{self, Notice};
-use crate::queue::leg::{Hold, LegId};
+use crate::queue::leg::{Hold, HopIndex, LegId};
 use crate::queue::{Next, Work};
 use crate::retry::{self, RetryClass};
 use crate::targets::ConnectFailure;
@@ -38,6 +38,10 @@ pub(crate) struct Prepared {
 /// A connection that broke off this often with the same message has that message deferred, so
 /// that one message cannot keep a site down.
 const ABORTS_MAX: u8 = 3;
+
+/// A host that greets us with "not so many" is left alone for so long; connections that are
+/// open go on.
+const THROTTLED_PAUSE: Duration = Duration::from_secs(15);
 
 /// What one attempt of one message came to.
 #[derive(Default)]
@@ -86,6 +90,8 @@ pub(crate) async fn settle(
         if !judged.bounces.is_empty() {
             let from = (prepared.generation, connection.host());
             let fates = bounce(delivery, transaction, from, &judged.bounces, now).await;
+            let n = fates.iter().filter(|it| it.1 == Next::Settled).count();
+            count_final(delivery, hop.index, "bounced", n);
             judged.fates.extend(fates);
         }
         if !connection.capabilities().dsn {
@@ -119,12 +125,15 @@ pub(crate) async fn settle(
 }
 
 /// One success and one failure say as much as sixteen; a host that took mail of the same batch
-/// has no quarrel with us.
+/// has no quarrel with us. Refusals of us count one by one: see [`health::FAULTS_TO_FAULTED`].
 fn summary(observed: Vec<HealthEvent>) -> Vec<HealthEvent> {
     let worked = observed.contains(&HealthEvent::Worked);
     let mut kept: Vec<HealthEvent> = Vec::new();
     for event in observed {
-        if worked && matches!(event, HealthEvent::Fault { .. }) {
+        if matches!(event, HealthEvent::Fault { .. }) {
+            if !worked {
+                kept.push(event);
+            }
             continue;
         }
         if !kept.iter().any(|it| std::mem::discriminant(it) == std::mem::discriminant(&event)) {
@@ -180,7 +189,8 @@ fn judge_one(
         HopEffect::Healthy => judged.observe(HealthEvent::Worked),
         HopEffect::SlowDown => judged.observe(HealthEvent::Throttled),
         HopEffect::Failing => judged.observe(HealthEvent::HostFailed { why: said.clone() }),
-        HopEffect::PreferIpv4 | HopEffect::None => (),
+        HopEffect::PreferIpv4 => hop.prefer_ipv4(),
+        HopEffect::None => (),
     }
     let deferred = |due: Timestamp| What::Deferred {
         hop: hop.key.to_string(),
@@ -307,6 +317,14 @@ fn count(
     metrics.recipients.with_label_values(&[hop.key.label(), outcome]).inc_by(n as u64);
 }
 
+/// Outcomes that are not events of an attempt.
+pub(crate) fn count_final(delivery: &Delivery, hop: HopIndex, outcome: &str, n: usize) {
+    if let Some(hop) = delivery.hop_at(hop) {
+        let labels = [hop.key.label(), outcome];
+        delivery.0.metrics.recipients.with_label_values(&labels).inc_by(n as u64);
+    }
+}
+
 /// Tells the sender, and settles in the same record; what could not be written is tried again.
 async fn bounce(
     delivery: &Delivery,
@@ -329,7 +347,7 @@ async fn bounce(
     bounces.iter().map(|(index, reply)| (*index, next(reply))).collect()
 }
 
-/// The leg goes back untouched.
+/// The leg goes back to where it was.
 pub(crate) fn put_back(delivery: &Delivery, work: &Work<Arc<Message>>) {
     let hops = delivery.0.queues.lock().finish(work.leg, &[], false, now());
     delivery.kick(&hops);
@@ -349,27 +367,11 @@ pub(crate) async fn expire(delivery: &Delivery, work: Work<Arc<Message>>, messag
     let notice = Notice::Failed { generation, expired: true };
     if notice::tell(delivery, message, &expired, notice, None).await {
         tracing::warn!(id = %work.id, "Expired.");
+        count_final(delivery, work.hop, "expired", work.recipients.len());
         finish_all(delivery, &work, &Next::Settled);
     } else {
         put_back(delivery, &work);
     }
-}
-
-/// The sender hears that the message is late; it keeps its turn.
-pub(crate) async fn notify_delay(
-    delivery: &Delivery,
-    work: Work<Arc<Message>>,
-    message: &Arc<Message>,
-) {
-    let said = delivery.0.queues.lock().leg(work.leg).and_then(|it| it.past.as_ref()).map_or_else(
-        || "Not delivered yet: the destination does not answer".to_owned(),
-        |it| it.last_reply.clone(),
-    );
-    let last = Reply::with_text(450, (4, 4, 1), said);
-    let late: Vec<_> = work.recipients.iter().map(|it| (it.index, last.clone())).collect();
-    notice::tell(delivery, message, &late, Notice::Delayed, None).await;
-    delivery.0.queues.lock().mark_delay_notified(work.leg);
-    put_back(delivery, &work);
 }
 
 /// An operator gives up on some recipients of a leg. True if they are settled.
@@ -388,6 +390,7 @@ pub(crate) async fn bounce_by_order(
     let notice = Notice::Failed { generation, expired: false };
     let done = notice::tell(delivery, message, &given_up, notice, None).await;
     let next = if done { Next::Settled } else { Next::Again };
+    count_final(delivery, work.hop, "bounced", if done { recipients.len() } else { 0 });
     let fates: Vec<_> = recipients.iter().map(|it| (*it, next.clone())).collect();
     let hops = delivery.0.queues.lock().finish(work.leg, &fates, false, now());
     delivery.kick(&hops);
@@ -400,7 +403,11 @@ pub(crate) async fn cannot_connect(delivery: &Delivery, hop: &Arc<Hop>, failure:
     delivery.0.metrics.connection_failures.with_label_values(&[hop.key.label()]).inc();
     tracing::warn!(hop = %hop.key, reason = %failure, "Cannot connect.");
     if hop.is_site() {
-        delivery.observe(hop, seen_at_connect(delivery, &failure));
+        let seen = seen_at_connect(delivery, &failure);
+        if seen == HealthEvent::Throttled {
+            hop.pause_until(delivery.moment() + THROTTLED_PAUSE);
+        }
+        delivery.observe(hop, seen);
         return;
     }
     loop {
@@ -472,7 +479,10 @@ async fn return_work(delivery: &Delivery, work: Work<Arc<Message>>, reply: &Repl
     let generation = delivery.0.routes.generation();
     let notice = Notice::Failed { generation, expired: false };
     let next = match notice::tell(delivery, &message, &bounces, notice, None).await {
-        true => Next::Settled,
+        true => {
+            count_final(delivery, work.hop, "bounced", bounces.len());
+            Next::Settled
+        }
         false => Next::Later {
             due: now().plus(wait(delivery, RetryClass::Refusal, work.attempts + 1)),
             reply: reply.to_string(),

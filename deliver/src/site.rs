@@ -9,7 +9,7 @@ use mail::Timestamp;
 use crate::connection::Connection;
 use crate::delivery::{Delivery, now};
 use crate::hop::Hop;
-use crate::queue::leg::Place;
+use crate::queue::leg::{HopIndex, Place};
 use crate::targets;
 
 #[derive(Clone, Debug)]
@@ -43,7 +43,11 @@ pub struct ProbeStep {
 
 impl Delivery {
     pub fn sites(&self) -> Vec<SiteView> {
-        self.hops().iter().filter(|it| it.is_site()).map(|it| self.view(it)).collect()
+        let hops = self.hops();
+        let sites = hops.iter().filter(|it| it.is_site());
+        let mut views: Vec<_> = sites.map(|it| (it.index, self.view(it))).collect();
+        self.count_waiting(&mut views);
+        views.into_iter().map(|it| it.1).collect()
     }
 
     fn view(&self, hop: &Hop) -> SiteView {
@@ -71,16 +75,20 @@ impl Delivery {
                 oldest: None,
             }
         };
-        let queues = self.0.queues.lock();
-        view.connections = queues.connections(hop.index);
-        for (_, leg) in queues.legs().filter(|(_, leg)| leg.hop == hop.index) {
+        view.connections = self.0.queues.lock().connections(hop.index);
+        view
+    }
+
+    /// What waits for each of the sites in `views`.
+    fn count_waiting(&self, views: &mut [(HopIndex, SiteView)]) {
+        self.each_leg(|queues, _, leg| {
+            let Some((_, view)) = views.iter_mut().find(|it| it.0 == leg.hop) else { return };
             let n = leg.recipients.len() as u64;
             view.queued += n;
             view.held += if leg.place == Place::Held { n } else { 0 };
             let accepted_at = queues.accepted(leg.id).map(|(at, _)| at);
             view.oldest = view.oldest.into_iter().chain(accepted_at).min();
-        }
-        view
+        });
     }
 
     fn site(&self, name: &str) -> Option<std::sync::Arc<Hop>> {

@@ -36,7 +36,7 @@ impl fmt::Display for ConnectFailure {
 /// The addresses of a hop, in the order in which to try them.
 pub(crate) async fn of(delivery: &Delivery, hop: &Hop) -> Result<Vec<Target>, ConnectFailure> {
     let resolver = &delivery.0.resolver;
-    let ip = hop.settings.ip;
+    let ip = hop.ip();
     let mut hosts: Vec<Host> = match &hop.settings.hosts {
         Hosts::Mx(domain) => resolver.next_hops(domain, ip).await.map_err(failure)?,
         Hosts::List(list) => {

@@ -1,15 +1,17 @@
 //! What happens without anybody submitting: breakers act on what was observed, sites that are
 //! down are probed, deferred mail comes due, old mail is looked after.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use health::{Change, Event, State};
+use mail::Timestamp;
 use router::{SiteState, SiteStates};
 
 use crate::delivery::{Delivery, now};
 use crate::hop::{Hop, HopKey};
-use crate::queue::leg::Place;
+use crate::queue::leg::{HopIndex, Place};
 use crate::{old, worker};
 
 /// How often the timers are looked at.
@@ -34,9 +36,14 @@ impl Delivery {
                 () = self.0.stop.cancelled() => return,
                 () = tokio::time::sleep(TICK) => (),
             }
-            self.0.queues.lock().tick(now());
+            let (stale, with_work) = {
+                let mut queues = self.0.queues.lock();
+                queues.tick(now());
+                (queues.take_stale(), queues.hops_with_work())
+            };
+            self.route_all_again(stale);
             // All of them: a lane whose only connection is slow gets another one here.
-            self.kick(&self.indexes());
+            self.kick(&with_work);
             self.tick_breakers();
             if gauges_at.elapsed() >= GAUGES_EVERY {
                 gauges_at = Instant::now();
@@ -44,13 +51,18 @@ impl Delivery {
             }
             if old_at.elapsed() >= OLD_EVERY {
                 old_at = Instant::now();
+                self.0.forget_idle_hops();
                 old::look_after(&self).await;
             }
         }
     }
 
-    /// Feeds one observation to a hop's breaker and does what follows from it.
+    /// Feeds one observation to a hop's breaker and does what follows from it. Only sites are
+    /// given up: nobody would probe the others, whose mail waits by the schedule.
     pub(crate) fn observe(&self, hop: &Arc<Hop>, event: Event) {
+        if !hop.is_site() && !matches!(event, Event::Worked | Event::Throttled) {
+            return;
+        }
         let moment = self.moment();
         let is_order = matches!(event, Event::Override(_));
         let (change, limit, why, state, was) = {
@@ -67,14 +79,18 @@ impl Delivery {
 
     /// Mail that was put off because of the fault need not wait any longer.
     fn let_go_all(&self, hop: &Hop) {
+        let mut waiting = Vec::new();
+        self.each_leg(|_, id, leg| {
+            if leg.hop == hop.index && leg.place == Place::Deferred {
+                waiting.push(id);
+            }
+        });
         let mut queues = self.0.queues.lock();
-        let waiting: Vec<_> = queues
-            .legs()
-            .filter(|(_, leg)| leg.hop == hop.index && leg.place == Place::Deferred)
-            .map(|(id, _)| id)
-            .collect();
+        queues.sort(&mut waiting);
         for leg in waiting {
-            queues.release(leg, now());
+            if queues.leg(leg).is_some_and(|it| it.place == Place::Deferred) {
+                queues.release(leg, now());
+            }
         }
         drop(queues);
         self.kick(&[hop.index]);
@@ -147,9 +163,10 @@ impl Delivery {
     }
 
     fn publish_gauges(&self) {
-        let mut totals = std::collections::BTreeMap::<String, [usize; 5]>::new();
+        let mut totals = BTreeMap::<String, [usize; 5]>::new();
+        let hops = self.hops();
         let queues = self.0.queues.lock();
-        for hop in self.hops() {
+        for hop in hops {
             let counts = queues.counts(hop.index);
             let open = queues.connections(hop.index);
             let row = totals.entry(hop.key.label().to_owned()).or_default();
@@ -164,6 +181,21 @@ impl Delivery {
                 gauge.set(to_gauge(value as u64));
             }
             self.0.metrics.connections.with_label_values(&[&label]).set(to_gauge(row[4] as u64));
+        }
+    }
+}
+
+impl Delivery {
+    /// Age of the oldest mail for each hop; 0 where there is none.
+    pub(crate) fn publish_ages(&self, oldest: &BTreeMap<HopIndex, Timestamp>, now: Timestamp) {
+        let mut ages = BTreeMap::<String, u64>::new();
+        for hop in self.hops() {
+            let age = oldest.get(&hop.index).map_or(0, |at| now.since(*at).as_secs());
+            let most = ages.entry(hop.key.label().to_owned()).or_default();
+            *most = (*most).max(age);
+        }
+        for (label, age) in ages {
+            self.0.metrics.oldest_seconds.with_label_values(&[&label]).set(to_gauge(age));
         }
     }
 }

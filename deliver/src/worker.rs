@@ -22,6 +22,9 @@ use crate::targets;
 /// A connection that nobody needs is closed after this long.
 const REST_FOR: Duration = Duration::from_secs(20);
 
+/// Mail whose attempt ended without a result waits for so long.
+const LOST_FOR: Duration = Duration::from_secs(60);
+
 /// Counts the connection out again, however the worker ends.
 struct Counted {
     delivery: Delivery,
@@ -35,13 +38,46 @@ impl Drop for Counted {
     }
 }
 
+/// Legs in the hands of a connection. Should it end without a word, by a panic, they are tried
+/// again later, as such that may have arrived.
+struct Taken {
+    delivery: Delivery,
+    legs: Vec<(LegId, u32)>,
+}
+
+impl Taken {
+    fn new(delivery: &Delivery, works: &[Work<Arc<Message>>]) -> Self {
+        let legs = works.iter().map(|it| (it.leg, it.turn)).collect();
+        Self { delivery: delivery.clone(), legs }
+    }
+
+    fn lost(&self) {
+        let now = crate::delivery::now();
+        let mut queues = self.delivery.0.queues.lock();
+        for (leg, turn) in &self.legs {
+            queues.drop_taken(*leg, *turn, now.plus(LOST_FOR), now);
+        }
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.lost();
+        }
+    }
+}
+
 /// Carries mail to `hop` until there is none, the hop closes, or the connection ends.
 /// The caller has counted it in, for `shard`.
 pub(crate) async fn run(delivery: Delivery, hop: Arc<Hop>, shard: Shard) {
     let counted = Counted { delivery: delivery.clone(), hop: Arc::clone(&hop), shard };
     let pause = pause_of(&delivery, &hop);
     if !pause.is_zero() {
-        tokio::time::sleep(pause).await;
+        tokio::select! {
+            () = tokio::time::sleep(pause) => (),
+            () = delivery.0.stop.cancelled() => return,
+        }
     }
     match targets::connect(&delivery, &hop).await {
         Ok(connection) => {
@@ -59,8 +95,10 @@ pub(crate) async fn run(delivery: Delivery, hop: Arc<Hop>, shard: Shard) {
 
 /// While failures of a hop are being counted, tries keep their distance.
 fn pause_of(delivery: &Delivery, hop: &Hop) -> Duration {
+    let moment = delivery.moment();
     let not_before = hop.breaker.lock().not_before();
-    not_before.map_or(Duration::ZERO, |it| it.saturating_sub(delivery.moment()).min(SUSPECT_PAUSE))
+    let suspect = not_before.map_or(Duration::ZERO, |it| it.saturating_sub(moment));
+    suspect.min(SUSPECT_PAUSE).max(hop.paused_until().saturating_sub(moment))
 }
 
 async fn carry(delivery: &Delivery, hop: &Arc<Hop>, mut connection: Connection) {
@@ -81,6 +119,9 @@ async fn carry(delivery: &Delivery, hop: &Arc<Hop>, mut connection: Connection) 
             if !rest(delivery, hop, &notify).await {
                 break;
             }
+            // There may be mail that cannot go yet: let those have the thread who carry what it
+            // waits for.
+            tokio::task::yield_now().await;
             continue;
         }
         sent += works.len();
@@ -151,7 +192,10 @@ async fn hand_over(
     connection: &mut Connection,
     works: Vec<Work<Arc<Message>>>,
 ) {
-    let works = with_messages(delivery, works).await;
+    let taken = Taken::new(delivery, &works);
+    let Some(works) = with_messages(delivery, works).await else {
+        return taken.lost();
+    };
     let (mut transactions, mut prepared) = (Vec::new(), Vec::new());
     for (work, message) in works {
         if let Some((transaction, rest)) = prepare(delivery, hop, work, message) {
@@ -172,9 +216,10 @@ async fn hand_over(
 async fn with_messages(
     delivery: &Delivery,
     works: Vec<Work<Arc<Message>>>,
-) -> Vec<(Work<Arc<Message>>, Arc<Message>)> {
+) -> Option<Vec<(Work<Arc<Message>>, Arc<Message>)>> {
     if works.iter().all(|it| it.message.is_some()) {
-        return works.into_iter().filter_map(|it| it.message.clone().map(|m| (it, m))).collect();
+        let all = works.into_iter().filter_map(|it| it.message.clone().map(|m| (it, m)));
+        return Some(all.collect());
     }
     let spool = delivery.0.spool.clone();
     let loaded = tokio::task::spawn_blocking(move || {
@@ -186,7 +231,7 @@ async fn with_messages(
             })
             .collect::<Vec<_>>()
     });
-    let Ok(loaded) = loaded.await else { return Vec::new() };
+    let loaded = loaded.await.ok()?;
     let mut out = Vec::with_capacity(loaded.len());
     for (work, message) in loaded {
         match message {
@@ -194,7 +239,7 @@ async fn with_messages(
             Err(error) => unreadable(delivery, work.leg, &error.to_string()),
         }
     }
-    out
+    Some(out)
 }
 
 /// The spool cannot give the message back: only a person can decide what to do about it.
@@ -221,6 +266,7 @@ fn prepare(
         recipients: Vec::with_capacity(work.recipients.len()),
     };
     let mut strays = Vec::new();
+    let view = delivery.0.routes.look();
     let mut generation = 0;
     let mut moved_at = None;
     for leg_recipient in &work.recipients {
@@ -228,7 +274,7 @@ fn prepare(
         else {
             continue;
         };
-        match delivery.0.routes.destination(recipient) {
+        match view.destination(recipient) {
             Ok(Destination {
                 hop: key,
                 hold: None,
@@ -246,9 +292,10 @@ fn prepare(
                     address: onward,
                 });
             }
-            Ok(_) | Err(_) => strays.push((leg_recipient.index, delivery.next_for(recipient))),
+            elsewhere => strays.push((leg_recipient.index, delivery.next_of(elsewhere))),
         }
     }
+    settle::count_final(delivery, hop.index, "rerouted", n_rerouted(&strays));
     if transaction.recipients.is_empty() {
         let hops =
             delivery.0.queues.lock().finish(work.leg, &strays, false, crate::delivery::now());
@@ -256,6 +303,10 @@ fn prepare(
         return None;
     }
     Some((transaction, Prepared { work, strays, generation, moved_at }))
+}
+
+fn n_rerouted(strays: &[(u16, Next)]) -> usize {
+    strays.iter().filter(|it| matches!(it.1, Next::Hop(_))).count()
 }
 
 /// A rewritten recipient carries the address that the sender used, so that DSNs of the far side

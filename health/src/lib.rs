@@ -8,7 +8,8 @@
 //!    │ the ramp has reached the cap               v                  │
 //!    └───────────────────────────────────── recovering ──────────────┘
 //!
-//!   any state ── refusal that only an operator can mend ──> faulted ── a delivery succeeds ──> up
+//!   any state ── 3 refusals in a row that only an operator can mend ──> faulted
+//!   faulted ── a delivery succeeds ──> recovering
 //! ```
 //!
 //! `n` is 1 for a first outage and doubles with each further one within half an hour, so that a
@@ -21,6 +22,9 @@ pub type Moment = Duration;
 
 /// How many failures of the host in a row, without any success between them, mean "down".
 pub const FAILURES_TO_DOWN: u32 = 3;
+/// How many messages in a row, without any success between them, must be refused for what we are
+/// to mean "faulted": one alone may be about itself.
+pub const FAULTS_TO_FAULTED: u32 = 3;
 /// While failures are being counted, tries are at least this far apart.
 pub const SUSPECT_PAUSE: Duration = Duration::from_millis(250);
 /// Outages within this time of each other count as flapping.
@@ -88,6 +92,7 @@ pub struct Breaker {
     /// Connections allowed now.
     limit: usize,
     failures: u32,
+    faults: u32,
     last_failure_at: Option<Moment>,
     good_probes: u32,
     probes_wanted: u32,
@@ -107,6 +112,7 @@ impl Breaker {
             cap,
             limit: cap,
             failures: 0,
+            faults: 0,
             last_failure_at: None,
             good_probes: 0,
             probes_wanted: 1,
@@ -184,10 +190,7 @@ impl Breaker {
                 self.limit = (self.limit / 2).max(1);
                 self.grown_at = now;
             }
-            Event::Fault { why } => {
-                self.fault_tried_at = now;
-                self.enter(State::Faulted, why, now);
-            }
+            Event::Fault { why } => self.refused_us(why, now),
             Event::ProbeWorked => self.probe_worked(now),
             Event::ProbeFailed { why } => {
                 self.good_probes = 0;
@@ -213,6 +216,7 @@ impl Breaker {
 
     fn worked(&mut self, now: Moment) {
         self.failures = 0;
+        self.faults = 0;
         self.last_failure_at = None;
         match self.state {
             State::Recovering => {
@@ -233,6 +237,16 @@ impl Breaker {
             }
             // A delivery that was under way when the site was given up says nothing new.
             State::Up | State::Down => (),
+        }
+    }
+
+    fn refused_us(&mut self, why: String, now: Moment) {
+        self.faults += 1;
+        self.fault_tried_at = now;
+        match self.state {
+            State::Faulted => self.why = why,
+            _ if self.faults >= FAULTS_TO_FAULTED => self.enter(State::Faulted, why, now),
+            _ => self.why = why,
         }
     }
 
@@ -278,6 +292,7 @@ impl Breaker {
         self.why = why;
         self.since = now;
         self.failures = 0;
+        self.faults = 0;
         self.last_failure_at = None;
     }
 }
@@ -360,6 +375,10 @@ mod tests {
     fn a_fault_holds_until_somebody_mends_it() {
         let mut breaker = Breaker::new(8);
         let fault = Event::Fault { why: "550 5.7.64 Relay Access Denied".into() };
+        assert_eq!(breaker.step(fault.clone(), at(0)), Change::None);
+        assert_eq!(breaker.step(Event::Worked, at(0)), Change::None, "it was about one message");
+        assert_eq!(breaker.step(fault.clone(), at(0)), Change::None);
+        assert_eq!(breaker.step(fault.clone(), at(0)), Change::None);
         assert_eq!(breaker.step(fault, at(0)), Change::Closed);
         assert!(!breaker.wants_probe(), "a probe cannot tell whether it was mended");
         assert!(!breaker.canary_due(at(1000)));

@@ -1,10 +1,10 @@
 //! The queue of one hop, in which mail for one mailbox keeps its order.
 //!
 //! ```text
-//!   fresh ───┐                   ┌──────── next ◄── released, or its connection died
+//!   fresh ───┐                   ┌──────── again ◄── its connection died
 //!            ├── two to one ──►  │ claim every mailbox of the leg
-//!   backlog ─┘                   ├── first in line for each ──► in flight
-//!                                └── not first ──► parked behind the leg that is
+//!   next ────┤                   ├── first in line for each ──► in flight
+//!   backlog ─┘                   └── not first ──► parked behind the leg that is ──► next
 //! ```
 //!
 //! What arrives while the hop is closed, or for a mailbox that has mail in the backlog, joins the
@@ -14,17 +14,20 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::IdMap;
-use super::leg::{Leg, LegId, Place};
+use super::leg::{Leg, LegId, LegRecipient, Place};
 
 /// Fresh legs taken for each one of the backlog while both wait.
 const FRESH_PER_BACKLOG: u8 = 2;
-/// Legs parked at once; beyond it the lane waits for what is in flight.
-const PARKED_MAX: usize = 20_000;
+/// Legs looked at for one that can go, before others have their turn on the lock.
+const LOOKED_AT_MAX: usize = 1_000;
 
 #[derive(Debug, Default)]
 pub(super) struct Lane {
     fresh: VecDeque<LegId>,
     backlog: VecDeque<LegId>,
+    /// They hold their mailboxes and came back unattempted.
+    again: VecDeque<LegId>,
+    /// They hold their mailboxes since the one before them was done.
     next: VecDeque<LegId>,
     /// Legs in the backlog of each mailbox.
     backlog_of: HashMap<u64, u32>,
@@ -33,7 +36,6 @@ pub(super) struct Lane {
     fresh_of: HashMap<u64, u32>,
     /// Who is in line for each mailbox; the front one holds it.
     claims: HashMap<u64, VecDeque<LegId>>,
-    parked: usize,
     turn: u8,
 }
 
@@ -41,7 +43,7 @@ impl Lane {
     /// Legs that could be taken, not counting the parked ones. An upper bound: legs that left by
     /// another door are only noticed when their turn comes.
     pub(super) fn waiting(&self) -> usize {
-        self.fresh.len() + self.backlog.len() + self.next.len()
+        self.fresh.len() + self.backlog.len() + self.again.len() + self.next.len()
     }
 
     /// Adds a leg at the end.
@@ -77,43 +79,40 @@ impl Lane {
         moved
     }
 
-    /// The next leg that may be attempted; it is in flight from here on.
+    /// The next leg that may be attempted; it is in flight from here on. `None` with mail still
+    /// waiting: ask again after a pause.
     pub(super) fn pop(&mut self, legs: &mut IdMap<Leg>) -> Option<LegId> {
-        while self.parked < PARKED_MAX || !self.next.is_empty() {
-            if let Some(id) = self.next.pop_front() {
-                if let Some(leg) = legs.get_mut(&id).filter(|it| it.place == Place::Next) {
-                    leg.place = Place::InFlight;
-                    return Some(id);
-                }
-                continue;
-            }
-            let id = self.pop_unclaimed(legs)?;
-            let leg = legs.get_mut(&id)?;
-            if self.claim(id, leg) {
+        for _ in 0..LOOKED_AT_MAX {
+            let (id, place) = self.pop_any(legs)?;
+            let Some(leg) = legs.get_mut(&id).filter(|it| it.place == place) else { continue };
+            self.uncount(leg);
+            if place == Place::Next || self.claim(id, leg) {
                 leg.place = Place::InFlight;
                 return Some(id);
             }
             leg.place = Place::Parked;
-            self.parked += 1;
         }
         None
     }
 
-    fn pop_unclaimed(&mut self, legs: &mut IdMap<Leg>) -> Option<LegId> {
-        loop {
-            let fresh_first = self.turn < FRESH_PER_BACKLOG || self.backlog_must_wait(legs);
-            self.turn = if fresh_first { self.turn.saturating_add(1) } else { 0 };
-            let (id, place) = match (fresh_first, self.fresh.front(), self.backlog.front()) {
-                (_, None, None) => return None,
-                (true, Some(_), _) | (false, Some(_), None) => {
-                    (self.fresh.pop_front()?, Place::Fresh)
-                }
-                (_, _, Some(_)) => (self.backlog.pop_front()?, Place::Backlog),
-            };
-            let Some(leg) = legs.get(&id).filter(|it| it.place == place) else { continue };
-            self.uncount(leg);
-            return Some(id);
+    /// Whose turn it is, and where it ought to be: it may have left by another door.
+    fn pop_any(&mut self, legs: &IdMap<Leg>) -> Option<(LegId, Place)> {
+        if let Some(id) = self.again.pop_front() {
+            return Some((id, Place::Next));
         }
+        let old_waits = self.next.is_empty() && self.backlog_must_wait(legs);
+        let fresh_first = self.turn < FRESH_PER_BACKLOG || old_waits;
+        self.turn = if fresh_first { self.turn.saturating_add(1) } else { 0 };
+        if fresh_first && let Some(id) = self.fresh.pop_front() {
+            return Some((id, Place::Fresh));
+        }
+        if let Some(id) = self.next.pop_front() {
+            return Some((id, Place::Next));
+        }
+        if let Some(id) = self.backlog.pop_front() {
+            return Some((id, Place::Backlog));
+        }
+        self.fresh.pop_front().map(|id| (id, Place::Fresh))
     }
 
     /// Older mail of a mailbox may still be among the fresh.
@@ -127,9 +126,9 @@ impl Lane {
     /// A leg is no longer fresh, or no longer in the backlog.
     fn uncount(&mut self, leg: &Leg) {
         match leg.place {
-            Place::Fresh => count_out(&mut self.fresh_of, leg),
+            Place::Fresh => count_out(&mut self.fresh_of, &leg.recipients),
             Place::Backlog => {
-                count_out(&mut self.backlog_of, leg);
+                count_out(&mut self.backlog_of, &leg.recipients);
                 if self.backlog_of.is_empty() {
                     self.fresh_of.clear();
                 }
@@ -161,7 +160,31 @@ impl Lane {
     /// A leg in flight comes back unattempted: it keeps its place in every line and goes next.
     pub(super) fn again(&mut self, id: LegId, leg: &mut Leg) {
         leg.place = Place::Next;
-        self.next.push_front(id);
+        self.again.push_front(id);
+    }
+
+    /// A leg that had left the lane is the oldest again.
+    pub(super) fn put_back(&mut self, id: LegId, leg: &mut Leg) {
+        leg.place = Place::Backlog;
+        count_in(&mut self.backlog_of, leg);
+        self.backlog.push_front(id);
+    }
+
+    /// Recipients left a leg; those behind it move up.
+    pub(super) fn shrunk(&mut self, id: LegId, gone: &[LegRecipient], legs: &mut IdMap<Leg>) {
+        let Some(leg) = legs.get(&id) else { return };
+        match leg.place {
+            Place::Fresh => count_out(&mut self.fresh_of, gone),
+            Place::Backlog => count_out(&mut self.backlog_of, gone),
+            Place::Parked | Place::Next | Place::InFlight => {
+                let still: Vec<u64> = leg.recipients.iter().map(|it| it.mailbox).collect();
+                for recipient in gone.iter().filter(|it| !still.contains(&it.mailbox)) {
+                    self.unclaim(id, recipient.mailbox, legs);
+                }
+                self.promote(id, legs);
+            }
+            Place::Deferred | Place::Held => (),
+        }
     }
 
     /// A leg leaves the lane, from wherever it is. Those behind it move up.
@@ -170,9 +193,6 @@ impl Lane {
         match leg.place {
             Place::Fresh | Place::Backlog => self.uncount(leg),
             Place::Parked | Place::Next | Place::InFlight => {
-                if leg.place == Place::Parked {
-                    self.parked -= 1;
-                }
                 let mailboxes: Vec<u64> = leg.recipients.iter().map(|it| it.mailbox).collect();
                 for mailbox in mailboxes {
                     self.unclaim(id, mailbox, legs);
@@ -192,13 +212,15 @@ impl Lane {
             self.claims.remove(&mailbox);
             return;
         };
-        let ready = legs
-            .get(&successor)
-            .is_some_and(|it| it.place == Place::Parked && self.is_first(successor, it));
-        if ready && let Some(leg) = legs.get_mut(&successor) {
+        self.promote(successor, legs);
+    }
+
+    /// A parked leg that is first in every line goes next.
+    fn promote(&mut self, id: LegId, legs: &mut IdMap<Leg>) {
+        let first = |it: &&mut Leg| it.place == Place::Parked && self.is_first(id, it);
+        if let Some(leg) = legs.get_mut(&id).filter(first) {
             leg.place = Place::Next;
-            self.parked -= 1;
-            self.next.push_back(successor);
+            self.next.push_back(id);
         }
     }
 }
@@ -209,8 +231,8 @@ fn count_in(counts: &mut HashMap<u64, u32>, leg: &Leg) {
     }
 }
 
-fn count_out(counts: &mut HashMap<u64, u32>, leg: &Leg) {
-    for recipient in &leg.recipients {
+fn count_out(counts: &mut HashMap<u64, u32>, recipients: &[LegRecipient]) {
+    for recipient in recipients {
         if let Some(count) = counts.get_mut(&recipient.mailbox) {
             *count -= 1;
             if *count == 0 {

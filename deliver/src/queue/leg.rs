@@ -24,6 +24,12 @@ pub struct Leg {
     pub delay_notified: bool,
     /// Connections that broke off with it.
     pub aborts: u8,
+    /// How often it was taken.
+    pub turn: u32,
+    /// It is in flight because somebody took it out of turn.
+    pub seized: bool,
+    /// The table changed while it was in flight.
+    pub stale: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,10 +82,6 @@ pub enum Place {
 }
 
 impl Leg {
-    pub fn past_mut(&mut self) -> &mut Past {
-        self.past.get_or_insert_default()
-    }
-
     pub fn attempts(&self) -> u32 {
         self.past.as_ref().map_or(0, |it| it.attempts)
     }

@@ -51,6 +51,7 @@ pub type IdMap<V> = HashMap<u64, V, BuildHasherDefault<OwnIds>>;
 struct Pending<M> {
     accepted_at: Timestamp,
     size: u64,
+    is_notification: bool,
     legs: u32,
     message: Option<M>,
 }
@@ -61,12 +62,14 @@ pub struct NewMessage<M> {
     pub id: SpoolId,
     pub accepted_at: Timestamp,
     pub size: u64,
+    /// Its reverse-path is null.
+    pub is_notification: bool,
     /// The whole message, if it is in memory anyway.
     pub message: Option<M>,
     pub legs: Vec<NewLeg>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct NewLeg {
     pub hop: HopIndex,
     pub recipients: Vec<LegRecipient>,
@@ -79,6 +82,7 @@ pub struct NewLeg {
 #[derive(Debug)]
 pub struct Work<M> {
     pub leg: LegId,
+    pub hop: HopIndex,
     pub id: SpoolId,
     pub accepted_at: Timestamp,
     pub size: u64,
@@ -86,11 +90,11 @@ pub struct Work<M> {
     pub message: Option<M>,
     pub recipients: Vec<LegRecipient>,
     pub attempts: u32,
-    pub first_failed_at: Option<Timestamp>,
     pub maybe_duplicate: bool,
-    pub delay_notified: bool,
     /// Connections that broke off with it.
     pub aborts: u8,
+    /// How often the leg had been taken with this time: see [`Queues::drop_taken`].
+    pub turn: u32,
 }
 
 /// What becomes of one recipient after an attempt.
@@ -136,6 +140,18 @@ struct HopLane {
     taken_at: Duration,
 }
 
+impl HopLane {
+    fn new(open: bool) -> Self {
+        Self {
+            lane: Lane::default(),
+            workers: Workers::default(),
+            open,
+            counts: LaneCounts::default(),
+            taken_at: Duration::ZERO,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub struct Queues<M> {
     pending: IdMap<Pending<M>>,
@@ -145,6 +161,8 @@ pub struct Queues<M> {
     timers: Timers,
     /// Legs of each mailbox, wherever they are. Mailboxes are keyed hashes already.
     legs_of: IdMap<u32>,
+    /// Legs to be routed again, because the table changed while they were being attempted.
+    stale: Vec<LegId>,
     bytes: u64,
     cached_bytes: u64,
     cached_bytes_max: u64,
@@ -160,6 +178,7 @@ impl<M: Clone> Queues<M> {
             hops: Vec::new(),
             timers: Timers::default(),
             legs_of: IdMap::default(),
+            stale: Vec::new(),
             bytes: 0,
             cached_bytes: 0,
             cached_bytes_max,
@@ -168,14 +187,18 @@ impl<M: Clone> Queues<M> {
 
     pub fn add_hop(&mut self, open: bool) -> HopIndex {
         let index = HopIndex(u32::try_from(self.hops.len()).unwrap_or(u32::MAX));
-        self.hops.push(HopLane {
-            lane: Lane::default(),
-            workers: Workers::default(),
-            open,
-            counts: LaneCounts::default(),
-            taken_at: Duration::ZERO,
-        });
+        self.hops.push(HopLane::new(open));
         index
+    }
+
+    /// The hop of this place is forgotten and another may have it. False: it is in use.
+    pub fn reset_hop(&mut self, index: HopIndex) -> bool {
+        let Some(hop) = self.hops.get_mut(index.0 as usize) else { return false };
+        let idle = hop.counts == LaneCounts::default() && hop.workers.open() == 0;
+        if idle {
+            *hop = HopLane::new(true);
+        }
+        idle
     }
 
     fn hop(&mut self, index: HopIndex) -> &mut HopLane {
@@ -203,10 +226,6 @@ impl<M: Clone> Queues<M> {
         self.pending.len()
     }
 
-    pub fn contains(&self, id: SpoolId) -> bool {
-        self.pending.contains_key(&id.as_u64())
-    }
-
     /// Octets of the messages of which something is not settled.
     pub fn bytes(&self) -> u64 {
         self.bytes
@@ -222,9 +241,15 @@ impl<M: Clone> Queues<M> {
         if hop.open { hop.lane.waiting() } else { 0 }
     }
 
-    pub fn submit(&mut self, new: NewMessage<M>, now: Timestamp) {
-        let mut pending =
-            Pending { accepted_at: new.accepted_at, size: new.size, legs: 0, message: None };
+    /// Returns the legs in the order of `new.legs`.
+    pub fn submit(&mut self, new: NewMessage<M>, now: Timestamp) -> Vec<LegId> {
+        let mut pending = Pending {
+            accepted_at: new.accepted_at,
+            size: new.size,
+            is_notification: new.is_notification,
+            legs: 0,
+            message: None,
+        };
         let wanted_soon = new.legs.iter().any(|it| {
             it.past.as_ref().is_none_or(|past| past.held.is_none() && past.due.is_none())
                 && self.is_open(it.hop)
@@ -237,9 +262,7 @@ impl<M: Clone> Queues<M> {
         }
         self.bytes += new.size;
         self.pending.insert(new.id.as_u64(), pending);
-        for leg in new.legs {
-            self.add_leg(new.id, leg, now);
-        }
+        new.legs.into_iter().map(|leg| self.add_leg(new.id, leg, now)).collect()
     }
 
     fn add_leg(&mut self, id: SpoolId, new: NewLeg, now: Timestamp) -> LegId {
@@ -257,6 +280,9 @@ impl<M: Clone> Queues<M> {
             maybe_duplicate: new.maybe_duplicate,
             delay_notified: new.delay_notified,
             aborts: 0,
+            turn: 0,
+            seized: false,
+            stale: false,
         };
         for recipient in &leg.recipients {
             *self.legs_of.entry(recipient.mailbox).or_default() += 1;
@@ -323,7 +349,8 @@ impl<M: Clone> Queues<M> {
             let Some(leg_id) = hop.lane.pop(&mut self.legs) else { break };
             hop.counts.queued -= 1;
             hop.counts.in_flight += 1;
-            let Some(leg) = self.legs.get(&leg_id) else { continue };
+            let Some(leg) = self.legs.get_mut(&leg_id) else { continue };
+            leg.turn = leg.turn.wrapping_add(1);
             let Some(pending) = self.pending.get(&leg.id.as_u64()) else { continue };
             bytes += pending.size;
             out.push(work(leg_id, leg, pending));
@@ -333,14 +360,43 @@ impl<M: Clone> Queues<M> {
 
     /// Takes one leg out of turn, for an operator or an expiry; `None` when it is in flight.
     pub fn seize(&mut self, leg_id: LegId) -> Option<Work<M>> {
-        let leg = self.legs.get(&leg_id).filter(|it| it.place != Place::InFlight)?;
-        let pending = self.pending.get(&leg.id.as_u64())?;
-        let work = work(leg_id, leg, pending);
+        self.legs.get(&leg_id).filter(|it| it.place != Place::InFlight)?;
         self.unplace(leg_id);
         let leg = self.legs.get_mut(&leg_id)?;
         leg.place = Place::InFlight;
+        leg.seized = true;
+        leg.turn = leg.turn.wrapping_add(1);
         self.hops[leg.hop.0 as usize].counts.in_flight += 1;
-        Some(work)
+        let pending = self.pending.get(&leg.id.as_u64())?;
+        Some(work(leg_id, leg, pending))
+    }
+
+    /// Makes a leg of its own of some recipients of a leg that waits, in the same state. Returns
+    /// the leg that has just these; `None` when it is in flight or has none of them.
+    pub fn split(&mut self, leg_id: LegId, recipients: &[u16], now: Timestamp) -> Option<LegId> {
+        let leg = self.legs.get(&leg_id).filter(|it| it.place != Place::InFlight)?;
+        let meant = |it: &LegRecipient| recipients.contains(&it.index);
+        if leg.recipients.iter().all(meant) {
+            return Some(leg_id);
+        }
+        let moved: Vec<LegRecipient> = leg.recipients.iter().copied().filter(meant).collect();
+        if moved.is_empty() {
+            return None;
+        }
+        let (id, new) =
+            (leg.id, new_leg(leg, leg.hop, moved.clone(), leg.past.as_deref().cloned()));
+        self.shrink(leg_id, |it| !recipients.contains(&it.index));
+        Some(self.add_leg(id, new, now))
+    }
+
+    /// Recipients leave a leg, which keeps its place and its turn.
+    fn shrink(&mut self, leg_id: LegId, keep: impl Fn(&LegRecipient) -> bool) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        let (kept, gone) = std::mem::take(&mut leg.recipients).into_iter().partition(keep);
+        leg.recipients = kept;
+        let hop = leg.hop;
+        self.uncount(&gone);
+        self.hops[hop.0 as usize].lane.shrunk(leg_id, &gone, &mut self.legs);
     }
 
     /// Gives back a leg that was taken or seized, with the fate of each of its recipients.
@@ -352,52 +408,80 @@ impl<M: Clone> Queues<M> {
         attempted: bool,
         now: Timestamp,
     ) -> Vec<HopIndex> {
-        let Some(leg) = self.legs.get_mut(&leg_id) else { return Vec::new() };
-        let hop = leg.hop;
+        let Some(leg) = self.legs.get(&leg_id).filter(|it| it.place == Place::InFlight) else {
+            return Vec::new();
+        };
+        let (id, hop, stale) = (leg.id, leg.hop, leg.stale);
         let fate_of = |index: u16| fates.iter().find(|it| it.0 == index).map(|it| &it.1);
-        let all_again =
-            leg.recipients.iter().all(|it| matches!(fate_of(it.index), None | Some(Next::Again)));
-        let all_settled = leg.recipients.iter().all(|it| fate_of(it.index) == Some(&Next::Settled));
-        if all_again {
-            leg.aborts = leg.aborts.saturating_add(u8::from(attempted));
-            let lane = &mut self.hops[hop.0 as usize];
-            lane.counts.in_flight -= 1;
-            lane.counts.queued += 1;
-            lane.lane.again(leg_id, leg);
-            return vec![hop];
-        }
-        self.unplace(leg_id);
-        let Some(leg) = self.legs.remove(&leg_id) else { return Vec::new() };
-        self.uncount(&leg);
-        if all_settled {
-            self.forget_leg(leg.id);
-            return vec![hop];
-        }
+        let again = |it: &LegRecipient| matches!(fate_of(it.index), None | Some(Next::Again));
         let mut hops = vec![hop];
+        let mut new: Vec<NewLeg> = Vec::new();
         for (next, recipients) in group(&leg.recipients, fate_of) {
-            let past = past_after(&leg, &next, attempted, now);
-            let (target, duplicate) = match next {
-                Next::Hop(other) => (other, false),
-                Next::Later { maybe_duplicate, .. } => (hop, maybe_duplicate),
-                _ => (hop, false),
-            };
+            let past = past_after(leg, &next, attempted, now);
+            let target = if let Next::Hop(other) = next { other } else { hop };
+            let duplicate = matches!(next, Next::Later { maybe_duplicate: true, .. });
+            let mut new_leg = new_leg(leg, target, recipients, past);
+            new_leg.maybe_duplicate |= duplicate;
             hops.push(target);
-            let new = NewLeg {
-                hop: target,
-                recipients,
-                past,
-                maybe_duplicate: leg.maybe_duplicate || duplicate,
-                delay_notified: leg.delay_notified,
-            };
-            self.add_leg(leg.id, new, now);
+            new.push(new_leg);
         }
-        self.forget_leg(leg.id);
+        let keeps = leg.recipients.iter().any(again);
+        if keeps {
+            self.shrink(leg_id, again);
+            self.give_back(leg_id, attempted, now);
+        } else {
+            self.unplace(leg_id);
+            if let Some(leg) = self.legs.remove(&leg_id) {
+                self.uncount(&leg.recipients);
+            }
+        }
+        let mut made: Vec<LegId> = new.into_iter().map(|it| self.add_leg(id, it, now)).collect();
+        if keeps {
+            made.push(leg_id);
+        } else {
+            self.forget_leg(id);
+        }
+        if stale {
+            self.stale.extend(made);
+        }
         hops.dedup();
         hops
     }
 
-    fn uncount(&mut self, leg: &Leg) {
-        for recipient in &leg.recipients {
+    /// A leg that was not attempted goes where it came from: next in its lane, or, when it was
+    /// seized, to its hold, its time, or the head of the backlog.
+    fn give_back(&mut self, leg_id: LegId, attempted: bool, now: Timestamp) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        leg.aborts = leg.aborts.saturating_add(u8::from(attempted));
+        leg.stale = false;
+        let hop = &mut self.hops[leg.hop.0 as usize];
+        hop.counts.in_flight -= 1;
+        if !std::mem::take(&mut leg.seized) {
+            hop.counts.queued += 1;
+            hop.lane.again(leg_id, leg);
+            return;
+        }
+        leg.place = Place::Held;
+        if leg.hold().is_some() || leg.due().is_some_and(|it| it > now) {
+            self.place(leg_id, now);
+        } else {
+            hop.counts.queued += 1;
+            hop.lane.put_back(leg_id, leg);
+        }
+    }
+
+    /// A leg whose carrier ended without a word: it may have been handed over.
+    pub fn drop_taken(&mut self, leg_id: LegId, turn: u32, due: Timestamp, now: Timestamp) {
+        let lost = |it: &&Leg| it.place == Place::InFlight && it.turn == turn;
+        let Some(leg) = self.legs.get(&leg_id).filter(lost) else { return };
+        let reply = "the attempt ended without a result".to_owned();
+        let later = Next::Later { due, reply, maybe_duplicate: true };
+        let fates: Vec<_> = leg.recipients.iter().map(|it| (it.index, later.clone())).collect();
+        self.finish(leg_id, &fates, true, now);
+    }
+
+    fn uncount(&mut self, recipients: &[LegRecipient]) {
+        for recipient in recipients {
             if let Some(count) = self.legs_of.get_mut(&recipient.mailbox) {
                 *count -= 1;
                 if *count == 0 {
@@ -489,21 +573,57 @@ impl<M: Clone> Queues<M> {
         }
     }
 
-    /// Legs that wait for one of these mailboxes, wherever they wait; not those in flight.
-    pub fn waiting_for(&self, mailboxes: &HashSet<u64>) -> Vec<LegId> {
+    /// Legs that wait for one of these mailboxes, wherever they wait, oldest first. Those in
+    /// flight are marked: they come out of [`Queues::take_stale`] when they are back.
+    pub fn waiting_for(&mut self, mailboxes: &HashSet<u64>) -> Vec<LegId> {
         if !mailboxes.iter().any(|it| self.legs_of.contains_key(it)) {
             return Vec::new();
         }
-        let concerns = |leg: &Leg| {
-            leg.place != Place::InFlight
-                && leg.recipients.iter().any(|it| mailboxes.contains(&it.mailbox))
-        };
-        self.legs.iter().filter(|(_, leg)| concerns(leg)).map(|(id, _)| *id).collect()
+        let mut found = Vec::new();
+        for (id, leg) in &mut self.legs {
+            if !leg.recipients.iter().any(|it| mailboxes.contains(&it.mailbox)) {
+                continue;
+            }
+            if leg.place == Place::InFlight {
+                leg.stale = true;
+            } else {
+                found.push(*id);
+            }
+        }
+        self.sort(&mut found);
+        found
     }
 
-    /// Every leg, in the order of acceptance, for lists and sweeps.
-    pub fn legs(&self) -> impl Iterator<Item = (LegId, &Leg)> {
-        self.legs.iter().map(|(id, leg)| (*id, leg))
+    /// As [`Queues::waiting_for`], for all mailboxes.
+    pub fn all_waiting(&mut self) -> Vec<LegId> {
+        self.legs.values_mut().for_each(|it| it.stale |= it.place == Place::InFlight);
+        let waits = |it: &(&LegId, &Leg)| it.1.place != Place::InFlight;
+        let mut found: Vec<LegId> = self.legs.iter().filter(waits).map(|(id, _)| *id).collect();
+        self.sort(&mut found);
+        found
+    }
+
+    /// A leg was routed by a table that is no longer the one of now.
+    pub fn mark_stale(&mut self, legs: &[LegId]) {
+        self.stale.extend(legs);
+    }
+
+    /// Legs to be routed again.
+    pub fn take_stale(&mut self) -> Vec<LegId> {
+        std::mem::take(&mut self.stale)
+    }
+
+    /// In the order of acceptance.
+    pub fn sort(&self, legs: &mut [LegId]) {
+        legs.sort_by_cached_key(|it| {
+            let id = self.legs.get(it).map(|leg| leg.id);
+            (id.and_then(|id| self.accepted(id)).map(|(at, _)| at), id)
+        });
+    }
+
+    /// Every leg, in no order, to be looked at one by one with [`Queues::leg`].
+    pub fn ids(&self) -> Vec<LegId> {
+        self.legs.keys().copied().collect()
     }
 
     pub fn leg(&self, id: LegId) -> Option<&Leg> {
@@ -514,10 +634,16 @@ impl<M: Clone> Queues<M> {
         self.pending.get(&id.as_u64()).map(|it| (it.accepted_at, it.size))
     }
 
-    /// Age of the oldest leg that waits for this hop.
-    pub fn oldest(&self, index: HopIndex) -> Option<Timestamp> {
-        let legs = self.legs.values().filter(|it| it.hop == index);
-        legs.filter_map(|it| self.accepted(it.id).map(|(at, _)| at)).min()
+    /// Its reverse-path is null.
+    pub fn is_notification(&self, id: SpoolId) -> bool {
+        self.pending.get(&id.as_u64()).is_some_and(|it| it.is_notification)
+    }
+
+    /// Hops with mail that a worker could take now.
+    pub fn hops_with_work(&self) -> Vec<HopIndex> {
+        let hops = (0_u32..).zip(&self.hops);
+        let ready = hops.filter(|(_, it)| it.open && it.lane.waiting() > 0);
+        ready.map(|(index, _)| HopIndex(index)).collect()
     }
 
     /// What to do so that the hop's waiting mail moves.
@@ -543,30 +669,42 @@ impl<M: Clone> Queues<M> {
 fn work<M: Clone>(id: LegId, leg: &Leg, pending: &Pending<M>) -> Work<M> {
     Work {
         leg: id,
+        hop: leg.hop,
         id: leg.id,
         accepted_at: pending.accepted_at,
         size: pending.size,
         message: pending.message.clone(),
         recipients: leg.recipients.clone(),
         attempts: leg.attempts(),
-        first_failed_at: leg.past.as_ref().and_then(|it| it.first_failed_at),
         maybe_duplicate: leg.maybe_duplicate,
-        delay_notified: leg.delay_notified,
         aborts: leg.aborts,
+        turn: leg.turn,
     }
 }
 
-/// Recipients that share a fate stay together; those settled drop out.
+/// A leg made of a part of another.
+fn new_leg(leg: &Leg, hop: HopIndex, recipients: Vec<LegRecipient>, past: Option<Past>) -> NewLeg {
+    NewLeg {
+        hop,
+        recipients,
+        past,
+        maybe_duplicate: leg.maybe_duplicate,
+        delay_notified: leg.delay_notified,
+    }
+}
+
+/// Recipients that share a fate stay together; those settled, and those who keep their place,
+/// drop out.
 fn group<'a>(
     recipients: &[LegRecipient],
     fate_of: impl Fn(u16) -> Option<&'a Next>,
 ) -> Vec<(Next, Vec<LegRecipient>)> {
     let mut groups: Vec<(Next, Vec<LegRecipient>)> = Vec::new();
     for recipient in recipients {
-        let next = fate_of(recipient.index).unwrap_or(&Next::Again);
-        if *next == Next::Settled {
-            continue;
-        }
+        let next = match fate_of(recipient.index) {
+            None | Some(Next::Again | Next::Settled) => continue,
+            Some(next) => next,
+        };
         match groups.iter_mut().find(|it| it.0 == *next) {
             Some((_, list)) => list.push(*recipient),
             None => groups.push((next.clone(), vec![*recipient])),

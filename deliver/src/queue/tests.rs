@@ -1,10 +1,12 @@
+//! Histories of the queues, chosen and random.
+
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use mail::{SpoolId, Timestamp};
 use proptest::prelude::*;
 
-use super::leg::{Hold, HopIndex, LegRecipient, Past};
+use super::leg::{Hold, HopIndex, LegId, LegRecipient};
 use super::{Batch, NewLeg, NewMessage, Next, Queues, Work};
 
 const NOW: Timestamp = Timestamp::from_micros(1_000_000);
@@ -29,6 +31,7 @@ fn submit(queues: &mut Queues<()>, hop: HopIndex, id: u64, mailboxes: &[u64]) {
         id: SpoolId::from_u64(id),
         accepted_at: NOW,
         size: 100,
+        is_notification: false,
         message: Some(()),
         legs: vec![leg],
     };
@@ -124,25 +127,116 @@ fn recipients_with_different_fates_go_different_ways() {
     assert_eq!((again[0].recipients[0].index, again[0].attempts), (1, 1));
 }
 
+fn hold(by: &str) -> Hold {
+    Hold::Operator { by: by.into(), why: String::new() }
+}
+
+/// A leg of two recipients that waits for a person.
+fn held(queues: &mut Queues<()>, hop: HopIndex, id: u64) -> LegId {
+    submit(queues, hop, id, &[id, id + 1000]);
+    let work = queues.take(hop, ALL, Duration::ZERO).remove(0);
+    finish(queues, &work, &Next::Hold(hold("anna")));
+    let found = queues.waiting_for(&HashSet::from([id]));
+    assert_eq!((found.len(), queues.counts(hop).held), (1, 1));
+    found[0]
+}
+
 #[test]
 fn a_held_leg_is_found_by_its_mailbox_and_released() {
     let (mut queues, hop) = queues();
-    let past = Past { held: Some(Hold::Cutover), ..Past::default() };
-    let leg = NewLeg {
-        hop,
-        recipients: vec![LegRecipient { index: 0, mailbox: 9 }],
-        past: Some(past),
-        maybe_duplicate: false,
-        delay_notified: false,
-    };
-    let id = SpoolId::from_u64(5);
-    let new = NewMessage { id, accepted_at: NOW, size: 1, message: None, legs: vec![leg] };
-    queues.submit(new, NOW);
+    let leg = held(&mut queues, hop, 9);
     assert!(queues.take(hop, ALL, Duration::ZERO).is_empty());
-    let found = queues.waiting_for(&HashSet::from([9]));
-    assert_eq!(found.len(), 1);
-    assert_eq!(queues.release(found[0], NOW), Some(hop));
-    assert_eq!(ids(&queues.take(hop, ALL, Duration::ZERO)), [5]);
+    assert_eq!(queues.release(leg, NOW), Some(hop));
+    assert_eq!(ids(&queues.take(hop, ALL, Duration::ZERO)), [9]);
+}
+
+#[test]
+fn a_held_leg_that_was_seized_in_vain_is_held_again() {
+    let (mut queues, hop) = queues();
+    let leg = held(&mut queues, hop, 9);
+    let work = queues.seize(leg).unwrap();
+    finish(&mut queues, &work, &Next::Again);
+    assert_eq!((queues.counts(hop).held, queues.counts(hop).in_flight), (1, 0));
+    assert!(queues.take(hop, ALL, Duration::ZERO).is_empty());
+}
+
+#[test]
+fn giving_up_one_recipient_of_a_held_leg_leaves_the_other_held() {
+    let (mut queues, hop) = queues();
+    let leg = held(&mut queues, hop, 9);
+    let one = queues.split(leg, &[1], NOW).unwrap();
+    assert_ne!(one, leg);
+    assert_eq!(queues.counts(hop).held, 2);
+    let work = queues.seize(one).unwrap();
+    finish(&mut queues, &work, &Next::Settled);
+    assert_eq!(queues.counts(hop).held, 1);
+    assert_eq!(queues.leg(leg).unwrap().recipients.len(), 1);
+    assert_eq!(queues.release(leg, NOW), Some(hop));
+    assert_eq!(queues.take(hop, ALL, Duration::ZERO)[0].recipients[0].index, 0);
+}
+
+#[test]
+fn a_leg_whose_mailbox_moves_while_it_is_in_flight_is_routed_again() {
+    let (mut queues, hop) = queues();
+    submit(&mut queues, hop, 1, &[7]);
+    let work = queues.take(hop, ALL, Duration::ZERO).remove(0);
+    assert!(queues.waiting_for(&HashSet::from([7])).is_empty());
+    finish(&mut queues, &work, &Next::Again);
+    assert_eq!(queues.take_stale(), [work.leg]);
+    let work = queues.take(hop, ALL, Duration::ZERO).remove(0);
+    finish(&mut queues, &work, &Next::Settled);
+    assert!(queues.take_stale().is_empty(), "once is enough");
+}
+
+#[test]
+fn many_legs_that_wait_for_one_mailbox_hide_nobody() {
+    let (mut queues, hop) = queues();
+    queues.close(hop);
+    for id in 0..30_000 {
+        submit(&mut queues, hop, id, &[7]);
+    }
+    submit(&mut queues, hop, 50_000, &[8]);
+    queues.open(hop);
+    let mut taken = Vec::new();
+    for _ in 0..100 {
+        taken.extend(ids(&queues.take(hop, ALL, Duration::ZERO)));
+    }
+    assert_eq!(taken, [0, 50_000]);
+    assert_eq!(queues.ready(hop), 0, "nobody looks again in vain");
+}
+
+#[test]
+fn new_mail_is_not_starved_by_a_backlog_that_is_parked() {
+    let (mut queues, hop) = queues();
+    queues.close(hop);
+    for id in 0..2_000 {
+        submit(&mut queues, hop, id, &[id % 4]);
+    }
+    queues.open(hop);
+    let batch = Batch { messages_max: 4, bytes_max: u64::MAX };
+    let mut works = queues.take(hop, batch, Duration::ZERO);
+    for id in 10_000..10_100 {
+        submit(&mut queues, hop, id, &[id]);
+        works.drain(..).for_each(|it| finish(&mut queues, &it, &Next::Settled));
+        works = queues.take(hop, batch, Duration::ZERO);
+    }
+    assert!(queues.counts(hop).queued < 1_900);
+    let waiting = queues.take(hop, ALL, Duration::ZERO);
+    let fresh = ids(&waiting).into_iter().filter(|it| *it >= 10_000).count();
+    assert!(fresh < 10, "{fresh} of the new messages still waited");
+}
+
+#[test]
+fn an_attempt_that_ends_without_a_word_is_made_again_later() {
+    let (mut queues, hop) = queues();
+    submit(&mut queues, hop, 1, &[7]);
+    let work = queues.take(hop, ALL, Duration::ZERO).remove(0);
+    let due = NOW.plus(Duration::from_secs(60));
+    queues.drop_taken(work.leg, work.turn + 1, due, NOW);
+    assert_eq!(queues.counts(hop).in_flight, 1, "that was another turn");
+    queues.drop_taken(work.leg, work.turn, due, NOW);
+    assert_eq!(queues.tick(due), [hop]);
+    assert!(queues.take(hop, ALL, Duration::ZERO)[0].maybe_duplicate);
 }
 
 #[test]
@@ -166,7 +260,10 @@ fn a_million_waiting_for_a_closed_hop_cost_the_other_nothing() {
 enum Op {
     Submit(Vec<u64>),
     Take(usize),
-    Finish { settled: bool },
+    /// Recipients whose bit is set are settled, the others come back.
+    Finish {
+        settled: u8,
+    },
     Close,
     Open,
 }
@@ -175,7 +272,7 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         3 => prop::collection::vec(0_u64..6, 1..4).prop_map(Op::Submit),
         2 => (1_usize..5).prop_map(Op::Take),
-        3 => prop::bool::weighted(0.7).prop_map(|settled| Op::Finish { settled }),
+        3 => prop_oneof![2 => Just(0xff), 1 => any::<u8>()].prop_map(|settled| Op::Finish { settled }),
         1 => Just(Op::Close),
         2 => Just(Op::Open),
     ]
@@ -190,14 +287,19 @@ proptest! {
         let mut delivered: HashMap<u64, Vec<u64>> = HashMap::new();
         let mut expected: HashMap<u64, Vec<u64>> = HashMap::new();
         let mut id = 0;
-        let settle = |queues: &mut Queues<()>, work: Work<()>, delivered: &mut HashMap<u64, Vec<u64>>| {
+        let settle = |queues: &mut Queues<()>, work: &Work<()>, settled: u8, delivered: &mut HashMap<u64, Vec<u64>>| {
+            let mut fates = Vec::new();
             for recipient in &work.recipients {
+                if settled & (1 << recipient.index) == 0 {
+                    continue;
+                }
+                fates.push((recipient.index, Next::Settled));
                 let list = delivered.entry(recipient.mailbox).or_default();
                 if list.last() != Some(&work.id.as_u64()) {
                     list.push(work.id.as_u64());
                 }
             }
-            finish(queues, &work, &Next::Settled);
+            queues.finish(work.leg, &fates, true, NOW);
         };
         for op in ops {
             match op {
@@ -213,12 +315,7 @@ proptest! {
                     in_flight.extend(queues.take(hop, batch, Duration::ZERO));
                 }
                 Op::Finish { settled } if !in_flight.is_empty() => {
-                    let work = in_flight.remove(0);
-                    if settled {
-                        settle(&mut queues, work, &mut delivered);
-                    } else {
-                        finish(&mut queues, &work, &Next::Again);
-                    }
+                    settle(&mut queues, &in_flight.remove(0), settled, &mut delivered);
                 }
                 Op::Finish { .. } => (),
                 Op::Close => queues.close(hop),
@@ -231,7 +328,7 @@ proptest! {
             if in_flight.is_empty() {
                 break;
             }
-            settle(&mut queues, in_flight.remove(0), &mut delivered);
+            settle(&mut queues, &in_flight.remove(0), 0xff, &mut delivered);
         }
         prop_assert_eq!(&delivered, &expected);
         prop_assert_eq!(queues.messages(), 0);

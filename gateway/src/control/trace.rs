@@ -1,5 +1,6 @@
 //! What happened to a message, and the proof that nothing got lost.
 
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,9 @@ const PIECE: usize = 256 * 1024;
 /// How long a proof waits for mail of the last run: less than the API gives a long request.
 const RECOVERY_FOR: Duration = Duration::from_secs(200);
 
+/// Where recipients wait that are not settled.
+type States = HashMap<(SpoolId, u16), QueueState>;
+
 impl Control {
     pub(super) async fn trace_message(&self, query: TraceQuery) -> Result<Traced, BackendError> {
         let limit = query.limit.unwrap_or(50).clamp(1, 1_000) as usize;
@@ -31,11 +35,13 @@ impl Control {
             trace.map_err(|it| BackendError::Failed { detail: it.to_string() })
         });
         let stories = found.await?;
-        Ok(Traced { stories: stories.iter().map(|it| self.story(it)).collect() })
+        let ids: HashSet<SpoolId> = stories.iter().map(|it| it.id).collect();
+        let delivery = self.delivery.clone();
+        let states = table::blocking(move || Ok(delivery.states_of(&ids))).await?;
+        Ok(Traced { stories: stories.iter().map(|it| self.story(it, &states)).collect() })
     }
 
-    fn story(&self, story: &Story) -> api::Story {
-        let states = self.delivery.states_of(story.id);
+    fn story(&self, story: &Story, states: &States) -> api::Story {
         let recipients = (0_u16..).zip(&story.envelope.recipients);
         let origin = &story.origin;
         api::Story {
@@ -51,7 +57,7 @@ impl Control {
             recipients: recipients
                 .map(|(index, it)| StoryRecipient {
                     address: it.address.to_string(),
-                    outcome: outcome(story, index, &states).to_owned(),
+                    outcome: outcome(story, index, states).to_owned(),
                     maybe_duplicate: story.events_of(index).any(is_maybe_duplicate),
                     events: story.events_of(index).map(event).collect(),
                 })
@@ -102,7 +108,7 @@ fn question(query: &TraceQuery) -> Result<Query, BackendError> {
     }
 }
 
-fn outcome(story: &Story, index: u16, states: &[(u16, QueueState)]) -> &'static str {
+fn outcome(story: &Story, index: u16, states: &States) -> &'static str {
     match story.outcome_of(index) {
         Some(Settled::Delivered) => return "delivered",
         Some(Settled::Bounced) => return "bounced",
@@ -110,7 +116,7 @@ fn outcome(story: &Story, index: u16, states: &[(u16, QueueState)]) -> &'static 
         Some(Settled::Discarded) => return "discarded",
         None => (),
     }
-    match states.iter().find(|it| it.0 == index).map(|it| it.1) {
+    match states.get(&(story.id, index)) {
         Some(QueueState::Deferred) => "deferred",
         Some(QueueState::Held) => "held",
         Some(QueueState::Active) | None => "active",
