@@ -24,6 +24,8 @@ pub struct Faults {
     pub defer_recipient: f64,
     /// 550 to a recipient.
     pub reject_recipient: f64,
+    /// 550 5.7.64 to a recipient: what a site says that does not know its gateway.
+    pub refuse_us: f64,
     /// 451 after the final dot.
     pub defer_data: f64,
     /// Hang up after the message was read, before it is taken.
@@ -269,6 +271,8 @@ impl Session<'_> {
             self.reply("450 4.2.1 Try later");
         } else if self.shared.hits(|faults| faults.reject_recipient) {
             self.reply("550 5.1.1 Nobody here by that name");
+        } else if self.shared.hits(|faults| faults.refuse_us) {
+            self.reply("550 5.7.64 TenantAttribution; Relay Access Denied");
         } else {
             self.transaction.recipients.push(path(line));
             self.transaction.lines.push(line.into());

@@ -22,6 +22,7 @@ const INSTALLED: &[&str] = &[
     "openssl",
     "perl-base",
     "util-linux",
+    "linux-perf",
     "libidn12",
     "libgnutls-dane0",
     "libnsl2",
