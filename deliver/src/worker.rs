@@ -116,7 +116,7 @@ async fn carry(delivery: &Delivery, hop: &Arc<Hop>, mut connection: Connection) 
             queues.take(hop.index, hop.settings.batch, delivery.moment())
         };
         if works.is_empty() {
-            if !rest(delivery, hop, &notify).await {
+            if !rest(delivery, hop, &mut connection, &notify).await {
                 break;
             }
             // There may be mail that cannot go yet: let those have the thread who carry what it
@@ -130,8 +130,13 @@ async fn carry(delivery: &Delivery, hop: &Arc<Hop>, mut connection: Connection) 
     connection.quit().await;
 }
 
-/// False: nobody needed the connection for a while, or the gateway stops.
-async fn rest(delivery: &Delivery, hop: &Hop, notify: &Arc<Notify>) -> bool {
+/// False: nobody needed the connection for a while, the host closed it, or the gateway stops.
+async fn rest(
+    delivery: &Delivery,
+    hop: &Hop,
+    connection: &mut Connection,
+    notify: &Arc<Notify>,
+) -> bool {
     {
         let mut queues = delivery.0.queues.lock();
         if !queues.is_open(hop.index) {
@@ -142,6 +147,12 @@ async fn rest(delivery: &Delivery, hop: &Hop, notify: &Arc<Notify>) -> bool {
         }
     }
     tokio::select! {
+        biased;
+        // A message sent on it would seem to have arrived, perhaps.
+        () = connection.until_gone() => {
+            delivery.0.queues.lock().workers(hop.index).stop_resting(notify);
+            false
+        }
         woken = timeout(REST_FOR, notify.notified()) => {
             woken.is_ok() || !delivery.0.queues.lock().workers(hop.index).stop_resting(notify)
         }

@@ -23,10 +23,11 @@ mod stream;
 mod tests;
 mod wire;
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
 
 use mail::TlsInfo;
-use smtp::client::Capabilities;
+use smtp::client::{Capabilities, Stage};
 use tokio::time::Instant;
 
 pub use config::DeliveryTimeouts as Timeouts;
@@ -89,6 +90,14 @@ impl Connection {
     pub fn room(&self) -> usize {
         let max = self.capabilities.limits.mail_max.unwrap_or(u32::MAX);
         usize::try_from(max.saturating_sub(self.n_sent)).unwrap_or(usize::MAX)
+    }
+
+    /// Waits until the host closes the connection, or says something that nobody asked for, as
+    /// hosts do before they close. Nothing is lost when it is cancelled.
+    pub async fn until_gone(&mut self) {
+        let said = poll_fn(|cx| self.wire.poll_reply(cx, Stage::Mail)).await;
+        tracing::debug!(host = self.host, ?said, "Closed by the host while it rested.");
+        self.is_usable = false;
     }
 
     /// Transactions sent so far.

@@ -204,3 +204,20 @@ async fn a_connection_that_was_closed_while_idle_costs_no_attempt() {
         assert!(results[0].starts_with("10 failed: the idle connection"), "{results:?}");
     }
 }
+
+#[tokio::test]
+async fn a_host_that_closes_a_resting_connection_is_noticed_before_anything_is_sent() {
+    for last_words in ["", "421 4.4.2 Idle for too long\r\n"] {
+        let (listener, target) = listen().await;
+        let server = async {
+            let mut peer = Peer::greet(&listener, FULL).await;
+            peer.say(last_words).await;
+        };
+        let client = async {
+            let mut connection = Connection::open(&target).await.unwrap();
+            connection.until_gone().await;
+            assert!(!connection.is_usable());
+        };
+        play(server, client).await;
+    }
+}
