@@ -236,7 +236,7 @@ fn serve_admin(
     stop: &CancellationToken,
 ) -> Result<(), RunError> {
     let tokens = admin::Tokens::open(token_file).tried(|| "cannot use the admin token".into())?;
-    let parts = admin::router(backend, tokens, registry).tried(metrics_twice)?;
+    let parts = admin::router(backend, tokens, registry, tracker.clone()).tried(metrics_twice)?;
     let serve =
         admin::serve(listener, parts, admin::Limits::default(), tracker.clone(), stop.clone());
     tracker.spawn(serve);
