@@ -75,7 +75,10 @@ pub fn serve(config: Config, config_path: &Path) -> Result<Shutdown, RunError> {
     let _ = fs::remove_file(data_dir.join(api::Addresses::FILE));
     shards.finish();
     drop(control);
-    started.spool.close();
+    match ended {
+        Shutdown::Clean => started.spool.close(),
+        Shutdown::Abandoned { .. } => started.spool.abandon(),
+    }
     tracing::info!(?ended, "Stopped.");
     Ok(ended)
 }

@@ -25,7 +25,8 @@ pub enum What {
         reply: String,
         maybe_duplicate: bool,
     },
-    /// An attempt failed; the next one is due then.
+    /// An attempt failed; the next one is due then. `maybe_duplicate`: this or an earlier attempt
+    /// had no answer, so the next one may hand over a second copy.
     Deferred {
         hop: String,
         host: String,
@@ -33,6 +34,7 @@ pub enum What {
         attempt: u32,
         reply: String,
         due: Timestamp,
+        maybe_duplicate: bool,
     },
     Bounced {
         generation: u64,
@@ -139,10 +141,11 @@ impl What {
                 put_attempt(out, hop, host, *generation, *attempt, reply);
                 out.put_u8(u8::from(*maybe_duplicate));
             }
-            Self::Deferred { hop, host, generation, attempt, reply, due } => {
+            Self::Deferred { hop, host, generation, attempt, reply, due, maybe_duplicate } => {
                 out.put_u8(2);
                 put_attempt(out, hop, host, *generation, *attempt, reply);
                 out.put_u64(due.as_micros());
+                out.put_u8(u8::from(*maybe_duplicate));
             }
             Self::Bounced { generation, reply, dsn } => {
                 out.put_u8(3);
@@ -188,7 +191,8 @@ impl What {
             2 => {
                 let (hop, host, generation, attempt, reply) = take_attempt(from)?;
                 let due = Timestamp::from_micros(from.u64()?);
-                Self::Deferred { hop, host, generation, attempt, reply, due }
+                let maybe_duplicate = from.flag()?;
+                Self::Deferred { hop, host, generation, attempt, reply, due, maybe_duplicate }
             }
             3 => {
                 let (generation, reply, dsn) = take_failure(from)?;
@@ -275,6 +279,7 @@ pub(crate) mod tests {
                 attempt: 2,
                 reply: text(),
                 due,
+                maybe_duplicate: true,
             },
             What::Bounced { generation: 1, reply: text(), dsn },
             What::Expired { generation: 1, reply: text(), dsn: None },

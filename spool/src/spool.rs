@@ -142,8 +142,18 @@ impl Spool {
 
     /// Writes and syncs what waits, refuses what comes later, and joins the threads. Blocks.
     pub fn close(self) {
+        self.end(true);
+    }
+
+    /// As [`Spool::close`], for a run that had to break off deliveries: the next start treats what
+    /// was due as after a crash, so that what is handed over a second time is flagged.
+    pub fn abandon(self) {
+        self.end(false);
+    }
+
+    fn end(self, in_order: bool) {
         self.shared.upkeep.close();
-        self.shared.queue.close();
+        self.shared.queue.close(in_order);
         let threads = std::mem::take(&mut *self.threads.lock());
         for thread in threads {
             let _ = thread.join();

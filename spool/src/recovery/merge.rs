@@ -198,12 +198,13 @@ impl Listing {
         &self.notes[start..end]
     }
 
-    /// A recipient that was due when a run ended without order may have been in flight, unless
-    /// something was written about it later.
+    /// An attempt had no answer, or one may have been in flight: the recipient was due when a run
+    /// ended without order, and nothing was written about it later.
     fn maybe_duplicate(&self, folded: &Folded) -> bool {
         let state = &folded.state;
         let waited = state.held_by.is_some() || state.due.is_some_and(|it| it > self.now);
-        !state.settled && !waited && self.unclean_ends.iter().any(|&it| it >= folded.last_segment)
+        let cut_off = || self.unclean_ends.iter().any(|&it| it >= folded.last_segment);
+        !state.settled && (state.maybe_duplicate || !waited && cut_off())
     }
 }
 

@@ -58,7 +58,7 @@ impl Hands {
     /// Stops in order.
     pub fn close(mut self) {
         self.commit();
-        self.committer.close();
+        self.committer.close(true);
     }
 
     /// Accepts one message.
