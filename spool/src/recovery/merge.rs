@@ -37,6 +37,8 @@ pub(super) struct Listing {
     notes: Vec<Note>,
     /// Last segments of runs that ended without order.
     unclean_ends: Vec<u32>,
+    /// What a segment that cannot be read says of any recipient is not known.
+    unread: bool,
     now: Timestamp,
 }
 
@@ -72,6 +74,7 @@ pub(super) fn publish(shared: &Shared, mut contents: Vec<Contents>) -> Listing {
     index.end_recovery();
     shared.metrics.queued.set(i64::try_from(index.queued()).unwrap_or(i64::MAX));
     // Only what was found: mail that this run has accepted meanwhile is in its queues already.
+    let unread = index.segments.values().any(|it| it.state == SegmentState::Unread);
     let found = contents.iter().flat_map(|it| &it.messages).map(|it| it.id);
     let mut ids: Vec<u64> = found.filter(|id| index.waiting(*id).is_some()).collect();
     ids.sort_unstable();
@@ -80,7 +83,7 @@ pub(super) fn publish(shared: &Shared, mut contents: Vec<Contents>) -> Listing {
     let mut notes: Vec<Note> = contents.into_iter().flat_map(|it| it.notes).collect();
     notes.retain(|it| ids.binary_search(&it.id).is_ok());
     notes.sort_by_key(|it| (it.id, it.written));
-    Listing { ids, notes, unclean_ends, now: shared.clock.now() }
+    Listing { ids, notes, unclean_ends, unread, now: shared.clock.now() }
 }
 
 fn entry(found: &Found) -> Entry {
@@ -227,8 +230,9 @@ impl Listing {
     fn maybe_duplicate(&self, folded: &Folded) -> bool {
         let state = &folded.state;
         let waited = state.held_by.is_some() || state.due.is_some_and(|it| it > self.now);
+        let any_doubt = state.maybe_duplicate || self.unread;
         let cut_off = || self.unclean_ends.iter().any(|&it| it >= folded.last_segment);
-        !state.settled && (state.maybe_duplicate || !waited && cut_off())
+        !state.settled && (any_doubt || !waited && cut_off())
     }
 }
 

@@ -347,7 +347,10 @@ pub(crate) fn register(shared: &Shared, segments: &[u32]) -> Result<(), SpoolErr
     for &number in segments {
         let name = segment::path(number);
         let file = shared.disk.open(&name).map_err(SpoolError::io("open", &*name))?;
-        Title::read(&*file, number)?;
+        // One that cannot be read is left alone, as its records are; see [`Job::read`].
+        if let Err(error @ SpoolError::Version { .. }) = Title::read(&*file, number) {
+            return Err(error);
+        }
         let bytes = file.len().map_err(SpoolError::io("measure", name))?;
         let known = crate::index::Segment::new(file, SegmentState::Unread, bytes);
         shared.index.lock().segments.insert(number, known);
