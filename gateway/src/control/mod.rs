@@ -1,9 +1,12 @@
 //! The gateway as the admin API asks it: parses what operators wrote, calls one piece of the
 //! gateway, and puts its answer into the API's types.
 
+mod overrides;
 mod queue;
 mod site;
 mod table;
+#[cfg(test)]
+mod tests;
 mod trace;
 
 use std::path::{Path, PathBuf};
@@ -26,6 +29,7 @@ use mail::Timestamp;
 use spool::{Settled, Spool, SpoolMetrics};
 
 use crate::reload::Reloader;
+pub use overrides::Overrides;
 
 /// What the admin API is served from.
 pub struct Control {
@@ -33,6 +37,7 @@ pub struct Control {
     pub config_path: PathBuf,
     pub routes: Arc<Routes>,
     pub delivery: Delivery,
+    pub overrides: Arc<Overrides>,
     pub spool: Spool,
     pub spool_metrics: SpoolMetrics,
     pub reloader: Reloader,
@@ -201,7 +206,7 @@ impl Backend for Control {
     }
 
     fn force(&self, site: String, request: OverrideRequest, author: Author) -> Answer<'_, Site> {
-        Box::pin(async move { self.override_site(&site, &request, author) })
+        Box::pin(self.override_site(site, request, author))
     }
 
     fn trace(&self, query: TraceQuery) -> Answer<'_, Traced> {
