@@ -93,7 +93,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         "get",
         "/api/v1/explain",
         "Where mail for an address goes, and why.",
-        &["address", "from", "ip", "generation"],
+        &["address", "ip", "generation"],
         "",
         "Explanation",
     ),
@@ -142,7 +142,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     endpoint(
         "put",
         "/api/v1/sites/{name}/override",
-        "Say up, down or hold against the probes, or auto.",
+        "Say up or down against the probes, or auto.",
         &[],
         "OverrideRequest",
         "Site",

@@ -122,6 +122,8 @@ pub struct Acted {
     pub recipients: u64,
     /// Recipients left alone because they were being delivered.
     pub busy: u64,
+    /// Recipients not released because the table holds them.
+    pub held_by_table: u64,
 }
 
 /// Mail per hop, by age.
@@ -185,6 +187,8 @@ impl Delivery {
         for leg in row.legs.iter().filter(|it| action.applies_to(it)) {
             if leg.in_flight {
                 acted.busy += leg.recipients.len() as u64;
+            } else if matches!(action, Action::Release { .. }) && is_held_by_table(leg) {
+                acted.held_by_table += leg.recipients.len() as u64;
             } else if dry_run || self.act_on_leg(row, leg, action).await {
                 any = true;
                 acted.recipients += leg.recipients.len() as u64;
@@ -424,6 +428,15 @@ impl Delivery {
             },
             Err(reply) => Next::Hold(Hold::Operator { by: ROUTING.into(), why: reply.to_string() }),
         }
+    }
+}
+
+/// It would be held again at its next attempt.
+fn is_held_by_table(leg: &Waiting) -> bool {
+    match &leg.held {
+        Some(Hold::Cutover) => true,
+        Some(Hold::Operator { by, .. }) => by == ROUTING,
+        Some(Hold::Loop) | None => false,
     }
 }
 

@@ -154,7 +154,7 @@ async fn explain_prints_the_gateways_own_words() {
     desk.run("route set anna@contoso.example --home cloud").await;
     check(
         &desk,
-        "explain anna@contoso.example --from <> --ip 10.0.0.1",
+        "explain anna@contoso.example --ip 10.0.0.1",
         expect![[r#"
         anna@contoso.example
           where does it live?  cloud

@@ -1,10 +1,12 @@
 //! A whole gateway on loopback, without a process, and what its admin side says and does.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
 
 use admin::{Author, Backend as _};
-use api::{OverrideRequest, OverrideTo, SiteState};
+use api::{Action, ActionRequest, OverrideRequest, OverrideTo, Selector, SiteState};
 use config::Config;
 use tokio::runtime::{Builder, Runtime};
 
@@ -81,6 +83,25 @@ impl Drop for Gateway {
     }
 }
 
+/// One message, as a stranger sends it.
+fn send(gateway: &Gateway, recipient: &str) {
+    let addresses = gateway.control().reloader.serving.addresses();
+    let (_, address) = addresses.first().unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+    let mut until = |code: &str| {
+        assert!(lines.any(|it| it.unwrap().starts_with(code)), "no {code} came");
+    };
+    until("220 ");
+    stream.write_all(b"EHLO client.example\r\n").unwrap();
+    until("250 ");
+    let envelope = format!("MAIL FROM:<>\r\nRCPT TO:<{recipient}>\r\nDATA\r\n");
+    stream.write_all(envelope.as_bytes()).unwrap();
+    until("354 ");
+    stream.write_all(b"Subject: hi\r\n\r\nhi\r\n.\r\n").unwrap();
+    until("250 ");
+}
+
 fn author() -> Author {
     Author("maria".into())
 }
@@ -108,4 +129,46 @@ fn an_override_outlives_a_restart_and_auto_ends_it() {
     let gateway = Gateway::start(dir.path());
     let sites = gateway.ask(gateway.control().sites()).unwrap().sites;
     assert!(sites.iter().all(|it| it.forced.is_none()));
+}
+
+#[test]
+fn mail_that_a_cutover_holds_is_not_released_by_hand() {
+    let dir = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(dir.path());
+    let control = gateway.control();
+    let edit = |state| {
+        let text = format!(
+            r#"{{"edits":[{{"op":"set","address":"anna@contoso.example","entry":{{"home":"cloud","state":"{state}"}}}}]}}"#
+        );
+        let edits = serde_json::from_str(&text).unwrap();
+        gateway.ask(control.edit(edits, author())).unwrap();
+    };
+    let release = |dry_run| {
+        let request = ActionRequest {
+            action: Action::Release,
+            selector: Selector { all: true, ..Selector::default() },
+            reason: None,
+            dry_run,
+        };
+        gateway.ask(control.act(request, author()))
+    };
+    edit("cutover");
+    send(&gateway, "anna@contoso.example");
+    for dry_run in [true, false] {
+        let refused = release(dry_run).unwrap_err().to_string();
+        assert!(refused.starts_with("1 held by a cutover"), "{refused}");
+    }
+    send(&gateway, "bert@contoso.example");
+    let hold = ActionRequest {
+        action: Action::Hold,
+        selector: Selector {
+            recipient: Some("bert@contoso.example".into()),
+            ..Selector::default()
+        },
+        reason: None,
+        dry_run: false,
+    };
+    assert_eq!(gateway.ask(control.act(hold, author())).unwrap().recipients, 1);
+    let acted = release(false).unwrap();
+    assert_eq!((acted.recipients, acted.table_held_recipients), (1, 1));
 }
