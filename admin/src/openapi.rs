@@ -83,6 +83,14 @@ pub const ENDPOINTS: &[Endpoint] = &[
     ),
     endpoint(
         "get",
+        "/api/v1/table/history",
+        "Generations of the table, the newest first.",
+        &["before", "limit"],
+        "",
+        "History",
+    ),
+    endpoint(
+        "get",
         "/api/v1/table/export",
         "The table as CSV, at any generation.",
         &["generation"],

@@ -96,6 +96,7 @@ fn closed(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route(path::ENTRIES, get(table::entries))
         .route(&with_segment(path::ENTRIES, ""), of_entry)
         .route(path::EDITS, post(table::edits))
+        .route(path::HISTORY, get(table::history))
         .route(path::EXPORT, get(table::export))
         .route(path::EXPLAIN, get(table::explain))
         .route(path::QUEUE, get(queue::list))

@@ -31,7 +31,7 @@ pub use site::{
 };
 pub use stats::{Reloaded, Stats};
 pub use table::{
-    Change, Changed, Entry, EntryList, EntryPatch, ImportOptions, Imported, ListQuery, MoveState,
-    TableEdit, TableEdits, TableInfo,
+    Change, Changed, Entry, EntryList, EntryPatch, Generation, History, HistoryQuery,
+    ImportOptions, Imported, ListQuery, MoveState, TableEdit, TableEdits, TableInfo,
 };
 pub use trace::{Story, StoryEvent, StoryRecipient, TraceQuery, Traced};

@@ -6,11 +6,11 @@ mod table;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use api::{
-    Acted, Action, ActionRequest, Changed, Check, EntryList, Explain, Explanation, ImportOptions,
-    Imported, ListQuery, Override, OverrideRequest, OverrideTo, Probe, ProbeStage, QueueList,
-    QueueQuery, QueueState, QueueSummary, QueuedMessage, QueuedRecipient, Readiness, Reloaded,
-    Selector, Site, SiteList, SiteState, Stats, Step, TableEdits, TableInfo, TraceQuery, Traced,
-    Verification, Version,
+    Acted, Action, ActionRequest, Changed, Check, EntryList, Explain, Explanation, History,
+    HistoryQuery, ImportOptions, Imported, ListQuery, Override, OverrideRequest, OverrideTo, Probe,
+    ProbeStage, QueueList, QueueQuery, QueueState, QueueSummary, QueuedMessage, QueuedRecipient,
+    Readiness, Reloaded, Selector, Site, SiteList, SiteState, Stats, Step, TableEdits, TableInfo,
+    TraceQuery, Traced, Verification, Version,
 };
 use bytes::Bytes;
 use tokio::sync::Semaphore;
@@ -202,6 +202,10 @@ impl Backend for FakeBackend {
 
     fn table(&self) -> Answer<'_, TableInfo> {
         ready(Ok(self.state().table.info()))
+    }
+
+    fn history(&self, query: HistoryQuery) -> Answer<'_, History> {
+        ready(Ok(self.state().table.history(&query)))
     }
 
     fn entries(&self, query: ListQuery) -> Answer<'_, EntryList> {

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use api::{Changed, EntryPatch, Explain, ImportOptions, ListQuery, TableEdit, TableEdits};
+use api::{
+    Changed, EntryPatch, Explain, History, HistoryQuery, ImportOptions, ListQuery, TableEdit,
+    TableEdits,
+};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{FromRequest as _, Request, State};
@@ -23,6 +26,15 @@ const EDITS_MAX: usize = 10_000;
 pub(crate) async fn info(State(app): App) -> Result<impl IntoResponse> {
     let info = app.backend.table().await?;
     Ok((etag(info.generation), Json(info)))
+}
+
+/// `GET /api/v1/table/history?…`: who changed the table when, and why; the newest first.
+pub(crate) async fn history(
+    State(app): App,
+    Query(mut query): Query<HistoryQuery>,
+) -> Result<Json<History>> {
+    query.limit = Some(page_rows(query.limit, PAGE_DEFAULT)?);
+    Ok(Json(app.backend.history(query).await?))
 }
 
 /// `GET /api/v1/table/entries?…`: one page of the entries that match every filter, by address.

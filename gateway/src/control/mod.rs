@@ -16,10 +16,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use admin::{Answer, Author, Backend, BackendError, ByteStream};
 use api::{
-    Acted, ActionRequest, Changed, Check, EntryList, Explain, Explanation, ImportOptions, Imported,
-    ListQuery, OverrideRequest, Probe, QueueList, QueueQuery, QueueSummary, QueuedMessage,
-    Readiness, Reloaded, Site, SiteList, Stats, TableEdits, TableInfo, TraceQuery, Traced,
-    Verification, Version,
+    Acted, ActionRequest, Changed, Check, EntryList, Explain, Explanation, History, HistoryQuery,
+    ImportOptions, Imported, ListQuery, OverrideRequest, Probe, QueueList, QueueQuery,
+    QueueSummary, QueuedMessage, Readiness, Reloaded, Site, SiteList, Stats, TableEdits, TableInfo,
+    TraceQuery, Traced, Verification, Version,
 };
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -150,7 +150,11 @@ impl Backend for Control {
     }
 
     fn table(&self) -> Answer<'_, TableInfo> {
-        Box::pin(async { Ok(self.table_info()) })
+        Box::pin(self.table_info())
+    }
+
+    fn history(&self, query: HistoryQuery) -> Answer<'_, History> {
+        Box::pin(self.table_history(query))
     }
 
     fn entries(&self, query: ListQuery) -> Answer<'_, EntryList> {

@@ -6,7 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use admin::{Author, Backend as _};
-use api::{Action, ActionRequest, OverrideRequest, OverrideTo, Selector, SiteState};
+use api::{
+    Action, ActionRequest, HistoryQuery, ImportOptions, OverrideRequest, OverrideTo, Selector,
+    SiteState,
+};
 use config::Config;
 use tokio::runtime::{Builder, Runtime};
 
@@ -171,4 +174,20 @@ fn mail_that_a_cutover_holds_is_not_released_by_hand() {
     assert_eq!(gateway.ask(control.act(hold, author())).unwrap().recipients, 1);
     let acted = release(false).unwrap();
     assert_eq!((acted.recipients, acted.table_held_recipients), (1, 1));
+}
+
+#[test]
+fn the_history_has_every_edit_with_its_author_and_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(dir.path());
+    let control = gateway.control();
+    let csv = "address,home\nanna@contoso.example,cloud\nbert@contoso.example,cloud\n";
+    let options = ImportOptions { reason: Some("first wave".into()), ..ImportOptions::default() };
+    gateway.ask(control.import(csv.into(), options, author())).unwrap();
+    let history = gateway.ask(control.history(HistoryQuery::default())).unwrap();
+    let last = history.generations.first().unwrap();
+    assert_eq!((last.author.as_str(), last.reason.as_deref()), ("maria", Some("first wave")));
+    assert_eq!((last.added, last.changed, last.removed), (2, 0, 0));
+    let info = gateway.ask(control.table()).unwrap();
+    assert_eq!((info.generation, info.changed_at.as_ref()), (last.generation, Some(&last.at)));
 }
