@@ -184,11 +184,13 @@ impl Delivery {
 
     async fn act_on_row(&self, row: &Queued, action: &Action, dry_run: bool, acted: &mut Acted) {
         let mut any = false;
-        for leg in row.legs.iter().filter(|it| action.applies_to(it)) {
-            if leg.in_flight {
+        for leg in &row.legs {
+            if !action.applies_to(leg) {
+                let releases = matches!(action, Action::Release { .. });
+                let n = if releases && leg.held.is_some() { leg.recipients.len() } else { 0 };
+                acted.held_by_table += n as u64;
+            } else if leg.in_flight {
                 acted.busy += leg.recipients.len() as u64;
-            } else if matches!(action, Action::Release { .. }) && is_held_by_table(leg) {
-                acted.held_by_table += leg.recipients.len() as u64;
             } else if dry_run || self.act_on_leg(row, leg, action).await {
                 any = true;
                 acted.recipients += leg.recipients.len() as u64;
@@ -428,15 +430,6 @@ impl Delivery {
             },
             Err(reply) => Next::Hold(Hold::Operator { by: ROUTING.into(), why: reply.to_string() }),
         }
-    }
-}
-
-/// It would be held again at its next attempt.
-fn is_held_by_table(leg: &Waiting) -> bool {
-    match &leg.held {
-        Some(Hold::Cutover) => true,
-        Some(Hold::Operator { by, .. }) => by == ROUTING,
-        Some(Hold::Loop) | None => false,
     }
 }
 
