@@ -19,7 +19,7 @@ pub mod path;
 
 pub use addresses::Addresses;
 pub use explain::{Explain, Explanation, Step};
-pub use health::{Check, Readiness, Version};
+pub use health::{Check, Readiness, SiteHealth, Version};
 pub use ledger::Verification;
 pub use problem::{FieldError, PROBLEM_JSON, Problem};
 pub use queue::{

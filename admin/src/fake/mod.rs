@@ -9,8 +9,8 @@ use api::{
     Acted, Action, ActionRequest, Changed, Check, EntryList, Explain, Explanation, History,
     HistoryQuery, ImportOptions, Imported, ListQuery, Override, OverrideRequest, OverrideTo, Probe,
     ProbeStage, QueueList, QueueQuery, QueueState, QueueSummary, QueuedMessage, QueuedRecipient,
-    Readiness, Reloaded, Selector, Site, SiteList, SiteState, Stats, Step, TableEdits, TableInfo,
-    TraceQuery, Traced, Verification, Version,
+    Readiness, Reloaded, Selector, Site, SiteHealth, SiteList, SiteState, Stats, Step, TableEdits,
+    TableInfo, TraceQuery, Traced, Verification, Version,
 };
 use bytes::Bytes;
 use tokio::sync::Semaphore;
@@ -172,9 +172,12 @@ impl Backend for FakeBackend {
     }
 
     fn readiness(&self) -> Answer<'_, Readiness> {
-        let ok = self.state().ready;
+        let state = self.state();
+        let ok = state.ready;
         let reason = (!ok).then(|| "still indexing".to_owned());
-        ready(Ok(Readiness::from_checks(vec![Check { name: "spool".to_owned(), ok, reason }])))
+        let checks = vec![Check { name: "spool".to_owned(), ok, reason }];
+        let site = |it: &Site| SiteHealth { name: it.name.clone(), state: it.state };
+        ready(Ok(Readiness::new(checks, state.sites.iter().map(site).collect())))
     }
 
     fn stats(&self) -> Answer<'_, Stats> {

@@ -56,8 +56,12 @@ struct Gateway {
 
 impl Gateway {
     fn start(dir: &Path) -> Self {
+        Self::start_with(dir, CONFIG)
+    }
+
+    fn start_with(dir: &Path, config: &str) -> Self {
         let path = dir.join("causeway.toml");
-        let text = CONFIG.replace("DIR", &dir.display().to_string());
+        let text = config.replace("DIR", &dir.display().to_string());
         std::fs::write(&path, text).unwrap();
         let config = Config::load(&path).unwrap_or_else(|it| panic!("{it}"));
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -126,6 +130,10 @@ fn an_override_outlives_a_restart_and_auto_ends_it() {
     assert_eq!((cloud.state, forced.to), (SiteState::Held, OverrideTo::Down));
     assert_eq!((forced.by.as_str(), forced.reason.as_str()), ("maria", "change 77"));
     assert!(forced.until.is_some());
+    let readiness = gateway.ask(control.readiness()).unwrap();
+    assert!(readiness.ready, "mail for a closed site is taken");
+    let states: Vec<_> = readiness.sites.iter().map(|it| (it.name.as_str(), it.state)).collect();
+    assert_eq!(states, [("on_prem", SiteState::Up), ("cloud", SiteState::Held)]);
     gateway.ask(control.force("cloud".into(), order(OverrideTo::Auto), author())).unwrap();
     drop((control, gateway));
 
@@ -190,4 +198,15 @@ fn the_history_has_every_edit_with_its_author_and_reason() {
     assert_eq!((last.added, last.changed, last.removed), (2, 0, 0));
     let info = gateway.ask(control.table()).unwrap();
     assert_eq!((info.generation, info.changed_at.as_ref()), (last.generation, Some(&last.at)));
+}
+
+#[test]
+fn a_spool_that_takes_no_mail_is_not_ready() {
+    let dir = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start_with(dir.path(), &CONFIG.replace("\"0B\"", "\"8TiB\""));
+    let readiness = gateway.ask(gateway.control().readiness()).unwrap();
+    let failing: Vec<_> = readiness.checks.iter().filter(|it| !it.ok).collect();
+    assert_eq!(failing.len(), 1);
+    assert_eq!(failing[0].name, "spool");
+    assert_eq!(failing[0].reason.as_deref(), Some("too little free disk space"));
 }
