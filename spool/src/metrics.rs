@@ -38,6 +38,8 @@ pub struct SpoolMetrics {
     pub segments_stuck: IntGauge,
     /// Bytes of segment files and large bodies.
     pub bytes: IntGauge,
+    /// Bytes that the disk has left for us.
+    pub free_bytes: IntGauge,
     /// Bytes that compaction copied.
     pub compacted_bytes: IntCounter,
     /// Messages and ranges of segments that did not match their checksum.
@@ -97,6 +99,7 @@ impl SpoolMetrics {
                 "Segment files that cannot be read or copied, and are left alone.",
             ),
             bytes: gauge("bytes", "Bytes of segment files and large bodies."),
+            free_bytes: gauge("free_bytes", "Bytes that the spool's disk has left."),
             compacted_bytes: counter("compacted_bytes_total", "Bytes copied by compaction."),
             corrupt: counter("corrupt_total", "Messages and ranges that fail their checksum."),
             torn_tails: counter("torn_tails_total", "Torn tails ignored at start."),
@@ -126,6 +129,7 @@ impl SpoolMetrics {
             Box::new(self.segments.clone()),
             Box::new(self.segments_stuck.clone()),
             Box::new(self.bytes.clone()),
+            Box::new(self.free_bytes.clone()),
             Box::new(self.compacted_bytes.clone()),
             Box::new(self.corrupt.clone()),
             Box::new(self.torn_tails.clone()),

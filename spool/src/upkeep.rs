@@ -113,7 +113,10 @@ pub(crate) fn tick(shared: &Arc<Shared>, turn: Turn<'_>) {
 pub(crate) fn refresh_guard(shared: &Shared) {
     let bytes = shared.bytes();
     match shared.disk.space() {
-        Ok(space) => shared.guard.refresh(space, bytes, &shared.options),
+        Ok(space) => {
+            shared.guard.refresh(space, bytes, &shared.options);
+            shared.metrics.free_bytes.set(i64::try_from(space.free_bytes).unwrap_or(i64::MAX));
+        }
         Err(error) => warn!(%error, "Cannot ask for free space."),
     }
     shared.metrics.bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));

@@ -55,6 +55,10 @@ impl Hands {
         });
     }
 
+    pub fn metrics(&self) -> &SpoolMetrics {
+        &self.shared.metrics
+    }
+
     /// Stops in order.
     pub fn close(mut self) {
         self.commit();
