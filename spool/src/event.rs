@@ -62,11 +62,6 @@ pub enum What {
     DelayNotified {
         dsn: Option<SpoolId>,
     },
-    /// An operator moved the next attempt.
-    Due {
-        due: Timestamp,
-        by: String,
-    },
 }
 
 impl What {
@@ -97,8 +92,7 @@ impl Settled {
             What::Deferred { .. }
             | What::Held { .. }
             | What::Released { .. }
-            | What::DelayNotified { .. }
-            | What::Due { .. } => None,
+            | What::DelayNotified { .. } => None,
         }
     }
 
@@ -173,11 +167,6 @@ impl What {
                 out.put_u8(8);
                 put_option_id(out, *dsn);
             }
-            Self::Due { due, by } => {
-                out.put_u8(9);
-                out.put_u64(due.as_micros());
-                out.put_text(by);
-            }
         }
     }
 
@@ -206,7 +195,6 @@ impl What {
             6 => Self::Held { by: from.text()?.into(), why: from.text()?.into() },
             7 => Self::Released { by: from.text()?.into() },
             8 => Self::DelayNotified { dsn: take_option_id(from)? },
-            9 => Self::Due { due: Timestamp::from_micros(from.u64()?), by: from.text()?.into() },
             _ => return Err(Malformed("kind of event")),
         })
     }
@@ -287,7 +275,6 @@ pub(crate) mod tests {
             What::Held { by: "ann".into(), why: String::new() },
             What::Released { by: "ann".into() },
             What::DelayNotified { dsn },
-            What::Due { due, by: "ann".into() },
         ];
         let at = Timestamp::from_micros(12);
         kinds.into_iter().map(|what| Event { id, recipients: vec![0, 3], at, what }).collect()

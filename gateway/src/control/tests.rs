@@ -85,7 +85,9 @@ impl Drop for Gateway {
         started.stop.cancel();
         started.tracker.close();
         self.runtime.block_on(started.tracker.wait());
-        self.shards.take().map(Shards::finish);
+        if let Some(shards) = self.shards.take() {
+            shards.finish();
+        }
         started.spool.close();
     }
 }

@@ -170,7 +170,6 @@ fn event(event: &Event) -> StoryEvent {
         What::Held { by, why } => ("held", Some(by_and_why(by, why))),
         What::Released { by } => ("released", Some(format!("by {by}"))),
         What::DelayNotified { dsn: id } => ("delay_notified", dsn(id)),
-        What::Due { due, by } => ("due", Some(format!("{due}, by {by}"))),
     };
     out.what = what.to_owned();
     out.remark = remark;

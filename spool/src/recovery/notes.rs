@@ -38,7 +38,6 @@ enum Change {
     Held(Arc<str>),
     Released,
     DelayNotified,
-    Due(Timestamp),
 }
 
 /// Texts that repeat a million times are kept once.
@@ -76,7 +75,6 @@ pub(crate) fn notes_of(event: &Event, written: Lsn, texts: &mut Texts, out: &mut
             What::Held { by, .. } => Change::Held(texts.keep(by)),
             What::Released { .. } => Change::Released,
             What::DelayNotified { .. } => Change::DelayNotified,
-            What::Due { due, .. } => Change::Due(*due),
             What::Delivered { .. }
             | What::Bounced { .. }
             | What::Expired { .. }
@@ -112,7 +110,6 @@ impl Folded {
             Change::Held(by) => state.held_by = Some(by.to_string()),
             Change::Released => state.held_by = None,
             Change::DelayNotified => state.delay_notified = true,
-            Change::Due(due) => state.due = Some(*due),
         }
     }
 }
