@@ -4,10 +4,10 @@ use std::future::Future;
 use std::pin::Pin;
 
 use api::{
-    Acted, ActionRequest, Changed, EntryList, Explain, Explanation, FieldError, ImportOptions,
-    Imported, ListQuery, OverrideRequest, Probe, QueueList, QueueQuery, QueueSummary,
-    QueuedMessage, Readiness, Reloaded, Site, SiteList, Stats, TableEdits, TableInfo, TraceQuery,
-    Traced, Verification, Version,
+    Acted, ActionRequest, Changed, EntryList, Explain, Explanation, FieldError, History,
+    HistoryQuery, ImportOptions, Imported, ListQuery, OverrideRequest, Probe, QueueList,
+    QueueQuery, QueueSummary, QueuedMessage, Readiness, Reloaded, Site, SiteList, Stats,
+    TableEdits, TableInfo, TraceQuery, Traced, Verification, Version,
 };
 use bytes::Bytes;
 use futures_util::Stream;
@@ -36,6 +36,8 @@ pub trait Backend: Send + Sync + 'static {
     fn reload(&self, author: Author) -> Answer<'_, Reloaded>;
 
     fn table(&self) -> Answer<'_, TableInfo>;
+    /// `query.limit` is set and in range.
+    fn history(&self, query: HistoryQuery) -> Answer<'_, History>;
     /// `query.limit` is set and in range.
     fn entries(&self, query: ListQuery) -> Answer<'_, EntryList>;
     /// The entry of an address or of the mailbox that has it as an alias; also the generation.

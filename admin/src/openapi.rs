@@ -83,6 +83,14 @@ pub const ENDPOINTS: &[Endpoint] = &[
     ),
     endpoint(
         "get",
+        "/api/v1/table/history",
+        "Generations of the table, the newest first.",
+        &["before", "limit"],
+        "",
+        "History",
+    ),
+    endpoint(
+        "get",
         "/api/v1/table/export",
         "The table as CSV, at any generation.",
         &["generation"],
@@ -93,7 +101,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         "get",
         "/api/v1/explain",
         "Where mail for an address goes, and why.",
-        &["address", "from", "ip", "generation"],
+        &["address", "ip", "generation"],
         "",
         "Explanation",
     ),
@@ -142,7 +150,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     endpoint(
         "put",
         "/api/v1/sites/{name}/override",
-        "Say up, down or hold against the probes, or auto.",
+        "Say up or down against the probes, or auto.",
         &[],
         "OverrideRequest",
         "Site",

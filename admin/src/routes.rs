@@ -13,12 +13,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use prometheus::Registry;
 use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 
 use crate::handlers::{health, queue, site, table, trace};
 use crate::metrics::AdminMetrics;
 use crate::openapi;
 use crate::problem::Failure;
-use crate::{Backend, Tokens};
+use crate::{Answer, Backend, BackendError, Tokens};
 
 /// Bytes of a request's body.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -31,22 +32,38 @@ const IMPORTS_MAX: usize = 2;
 pub(crate) struct Shared {
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) registry: Registry,
-    pub(crate) imports: Semaphore,
+    pub(crate) imports: Arc<Semaphore>,
+    tracker: TaskTracker,
     tokens: Tokens,
     metrics: AdminMetrics,
 }
 
 pub(crate) type App = State<Arc<Shared>>;
 
+impl Shared {
+    /// For what changes something: it runs to its end, whatever becomes of the request. A client
+    /// that goes away or a deadline that passes must not leave an action half done.
+    pub(crate) async fn to_the_end<T: Send + 'static>(
+        &self,
+        change: impl for<'a> FnOnce(&'a dyn Backend) -> Answer<'a, T> + Send + 'static,
+    ) -> Result<T, BackendError> {
+        let backend = Arc::clone(&self.backend);
+        let done = self.tracker.spawn(async move { change(&*backend).await });
+        done.await.unwrap_or_else(|it| Err(BackendError::Failed { detail: it.to_string() }))
+    }
+}
+
 /// The whole of the admin API, for [`crate::serve`]. Fails if `registry` has our metrics already.
+/// What changes something runs on `tracker`, so that shutdown waits for it.
 pub fn router(
     backend: Arc<dyn Backend>,
     tokens: Tokens,
     registry: Registry,
+    tracker: TaskTracker,
 ) -> Result<(Router, AdminMetrics), prometheus::Error> {
     let metrics = AdminMetrics::register(&registry)?;
-    let imports = Semaphore::new(IMPORTS_MAX);
-    let shared = Shared { backend, registry, imports, tokens, metrics: metrics.clone() };
+    let imports = Arc::new(Semaphore::new(IMPORTS_MAX));
+    let shared = Shared { backend, registry, imports, tracker, tokens, metrics: metrics.clone() };
     let shared = Arc::new(shared);
     let router = open()
         .merge(closed(&shared))
@@ -79,6 +96,7 @@ fn closed(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route(path::ENTRIES, get(table::entries))
         .route(&with_segment(path::ENTRIES, ""), of_entry)
         .route(path::EDITS, post(table::edits))
+        .route(path::HISTORY, get(table::history))
         .route(path::EXPORT, get(table::export))
         .route(path::EXPLAIN, get(table::explain))
         .route(path::QUEUE, get(queue::list))
@@ -119,7 +137,8 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// Cuts off what takes too long. A streamed answer has begun by then and is not cut.
+/// Cuts off what takes too long: the answer, and not a change, see [`Shared::to_the_end`]. A streamed
+/// answer has begun by then and is not cut.
 async fn within_deadline(request: Request, next: Next) -> Response {
     let deadline = deadline(request.uri().path());
     match tokio::time::timeout(deadline, next.run(request)).await {

@@ -7,9 +7,6 @@ use serde::{Deserialize, Serialize};
 pub struct Explain {
     /// The recipient.
     pub address: String,
-    /// The reverse-path; empty is `<>`.
-    #[serde(default)]
-    pub from: Option<String>,
     /// The peer that would send it: it decides which domains are relayed for it.
     #[serde(default)]
     pub ip: Option<String>,

@@ -19,7 +19,7 @@ pub mod path;
 
 pub use addresses::Addresses;
 pub use explain::{Explain, Explanation, Step};
-pub use health::{Check, Readiness, Version};
+pub use health::{Check, Readiness, SiteHealth, Version};
 pub use ledger::Verification;
 pub use problem::{FieldError, PROBLEM_JSON, Problem};
 pub use queue::{
@@ -31,7 +31,7 @@ pub use site::{
 };
 pub use stats::{Reloaded, Stats};
 pub use table::{
-    Change, Changed, Entry, EntryList, EntryPatch, ImportOptions, Imported, ListQuery, MoveState,
-    TableEdit, TableEdits, TableInfo,
+    Change, Changed, Entry, EntryList, EntryPatch, Generation, History, HistoryQuery,
+    ImportOptions, Imported, ListQuery, MoveState, TableEdit, TableEdits, TableInfo,
 };
 pub use trace::{Story, StoryEvent, StoryRecipient, TraceQuery, Traced};

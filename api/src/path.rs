@@ -15,6 +15,7 @@ pub const TABLE: &str = "/api/v1/table";
 pub const ENTRIES: &str = "/api/v1/table/entries";
 pub const EDITS: &str = "/api/v1/table/edits";
 pub const IMPORT: &str = "/api/v1/table/import";
+pub const HISTORY: &str = "/api/v1/table/history";
 pub const EXPORT: &str = "/api/v1/table/export";
 pub const EXPLAIN: &str = "/api/v1/explain";
 pub const QUEUE: &str = "/api/v1/queue";

@@ -226,6 +226,10 @@ pub struct Acted {
     pub recipients: u64,
     /// Recipients that matched but were being delivered at that moment, and were left alone.
     pub busy_recipients: u64,
+    /// Recipients that matched a `release` but are held by the table, as in a cutover: only the next
+    /// change of their entry lets them go on.
+    #[serde(default)]
+    pub table_held_recipients: u64,
 }
 
 #[cfg(test)]

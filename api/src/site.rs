@@ -35,7 +35,7 @@ pub enum SiteState {
     /// It answers again and gets its backlog at a growing rate.
     Probing,
     Down,
-    /// An operator, or a refusal that is our own fault, stopped delivery to it.
+    /// An operator's `down`, or a refusal that only an operator can mend, stopped delivery to it.
     Held,
 }
 
@@ -74,10 +74,8 @@ pub struct OverrideRequest {
 pub enum OverrideTo {
     /// Deliver, whatever the probes say.
     Up,
-    /// As if it did not answer: accept mail for it and keep it.
+    /// Accept mail for it and keep it: nothing is attempted and nothing probed.
     Down,
-    /// Keep mail for it on hold; the site itself is not judged.
-    Hold,
     /// Believe the probes again.
     Auto,
 }
@@ -87,7 +85,6 @@ impl OverrideTo {
         match self {
             Self::Up => "up",
             Self::Down => "down",
-            Self::Hold => "hold",
             Self::Auto => "auto",
         }
     }

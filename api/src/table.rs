@@ -36,6 +36,37 @@ pub struct TableInfo {
     pub changed_at: Option<String>,
 }
 
+/// `GET /api/v1/table/history?…`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HistoryQuery {
+    /// Only generations before this one: the last of the page before.
+    #[serde(default)]
+    pub before: Option<u64>,
+    /// 1 to 1,000, else 200.
+    #[serde(default)]
+    pub limit: Option<u32>,
+}
+
+/// Who changed the table, and why: the newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    pub generations: Vec<Generation>,
+}
+
+/// One edit or import.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Generation {
+    pub generation: u64,
+    pub at: String,
+    pub author: String,
+    pub reason: Option<String>,
+    /// Entries.
+    pub added: u64,
+    pub changed: u64,
+    pub removed: u64,
+}
+
 /// One mailbox of the table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {

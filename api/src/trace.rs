@@ -54,8 +54,8 @@ pub struct StoryRecipient {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoryEvent {
     pub at: String,
-    /// `delivered`, `deferred`, `bounced`, `expired`, `discarded`, `held`, `released`,
-    /// `delay_notified` or `due`.
+    /// `delivered`, `deferred`, `bounced`, `expired`, `discarded`, `held`, `released` or
+    /// `delay_notified`.
     pub what: String,
     /// The site or domain, and the server there.
     pub hop: Option<String>,

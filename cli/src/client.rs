@@ -108,7 +108,7 @@ impl Client {
             let frame = tokio::time::timeout(PIECE_FOR, body.frame()).await;
             let frame = frame.map_err(|_| self.unreachable(&doing, "it stopped sending"))?;
             let Some(frame) = frame else { return Ok(n_bytes) };
-            let frame = frame.map_err(|error| self.unreachable(&doing, &chain(&error)))?;
+            let frame = frame.map_err(|error| self.unreachable(&doing, &innermost(&error)))?;
             let Ok(data) = frame.into_data() else { continue };
             n_bytes += data.len() as u64;
             out.write_all(&data)
@@ -147,7 +147,7 @@ impl Client {
         let request = self.request(ask)?;
         match tokio::time::timeout(bound, self.http.request(request)).await {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(self.unreachable(doing, &chain(&error))),
+            Ok(Err(error)) => Err(self.unreachable(doing, &innermost(&error))),
             Err(_) => {
                 Err(self.unreachable(doing, &format!("no answer within {} s", bound.as_secs())))
             }
@@ -205,10 +205,10 @@ impl Client {
 }
 
 /// The innermost cause: "connection refused" and not "client error".
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
     }
-    innermost.to_string()
+    cause.to_string()
 }

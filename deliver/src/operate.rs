@@ -122,6 +122,8 @@ pub struct Acted {
     pub recipients: u64,
     /// Recipients left alone because they were being delivered.
     pub busy: u64,
+    /// Recipients not released because the table holds them.
+    pub held_by_table: u64,
 }
 
 /// Mail per hop, by age.
@@ -182,8 +184,12 @@ impl Delivery {
 
     async fn act_on_row(&self, row: &Queued, action: &Action, dry_run: bool, acted: &mut Acted) {
         let mut any = false;
-        for leg in row.legs.iter().filter(|it| action.applies_to(it)) {
-            if leg.in_flight {
+        for leg in &row.legs {
+            if !action.applies_to(leg) {
+                let releases = matches!(action, Action::Release { .. });
+                let n = if releases && leg.held.is_some() { leg.recipients.len() } else { 0 };
+                acted.held_by_table += n as u64;
+            } else if leg.in_flight {
                 acted.busy += leg.recipients.len() as u64;
             } else if dry_run || self.act_on_leg(row, leg, action).await {
                 any = true;

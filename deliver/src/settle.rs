@@ -192,13 +192,14 @@ fn judge_one(
         HopEffect::PreferIpv4 => hop.prefer_ipv4(),
         HopEffect::None => (),
     }
-    let deferred = |due: Timestamp| What::Deferred {
+    let deferred = |due: Timestamp, unanswered: bool| What::Deferred {
         hop: hop.key.to_string(),
         host: host.to_owned(),
         generation,
         attempt: work.attempts + 1,
         reply: said.clone(),
         due,
+        maybe_duplicate: unanswered || work.maybe_duplicate,
     };
     match verdict.fate {
         Fate::Delivered => {
@@ -220,8 +221,8 @@ fn judge_one(
         }
         Fate::Retry { class } => {
             let due = now.plus(wait(delivery, class, work.attempts + 1));
-            judged.event(index, deferred(due));
             let maybe_duplicate = class == RetryClass::MaybeDuplicate;
+            judged.event(index, deferred(due, maybe_duplicate));
             judged.fates.push((index, Next::Later { due, reply: said, maybe_duplicate }));
         }
         Fate::Hold { reason } => {
@@ -231,13 +232,13 @@ fn judge_one(
         Fate::HoldSite { reason } if hop.is_site() => {
             // Released as soon as the site is opened again, by a delivery or by an operator.
             let due = now.plus(health::FAULT_RETRY);
-            judged.event(index, deferred(due));
+            judged.event(index, deferred(due, false));
             judged.observe(HealthEvent::Fault { why: reason });
             judged.fates.push((index, Next::Later { due, reply: said, maybe_duplicate: false }));
         }
         Fate::HoldSite { .. } => {
             let due = now.plus(wait(delivery, RetryClass::Refusal, work.attempts + 1));
-            judged.event(index, deferred(due));
+            judged.event(index, deferred(due, false));
             judged.fates.push((index, Next::Later { due, reply: said, maybe_duplicate: false }));
         }
         Fate::Bounce { reply } => judged.bounces.push((index, reply)),
@@ -459,6 +460,7 @@ fn defer_work(delivery: &Delivery, hop: &Hop, work: &Work<Arc<Message>>, reply: 
         attempt: work.attempts + 1,
         reply: reply.to_owned(),
         due,
+        maybe_duplicate: work.maybe_duplicate,
     };
     let recipients: Vec<u16> = work.recipients.iter().map(|it| it.index).collect();
     count(delivery, hop, &what, recipients.len(), work.accepted_at, now);

@@ -3,7 +3,7 @@
 use prometheus::core::Collector;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
-/// Metrics of the receiving side; all names begin with `causeway_smtp_`.
+/// Metrics of the receiving side, whose names begin with `causeway_smtp_`, and the version.
 #[derive(Clone)]
 pub struct GatewayMetrics {
     /// Sessions that ended, by `listener` and `result`: quit, gone, timeout, refused, shutdown, error.
@@ -26,6 +26,8 @@ pub struct GatewayMetrics {
     pub stress: IntGauge,
     /// Octets of bodies in memory that are on their way in.
     pub body_bytes: IntGauge,
+    /// Always 1, with the `version` that runs.
+    pub build_info: IntGaugeVec,
     /// Certificates that were read again, by `listener` and `result`: ok, failed.
     pub certificate_reloads: IntCounterVec,
 }
@@ -52,6 +54,7 @@ impl GatewayMetrics {
             Box::new(self.handshakes.clone()),
             Box::new(self.stress.clone()),
             Box::new(self.body_bytes.clone()),
+            Box::new(self.build_info.clone()),
             Box::new(self.certificate_reloads.clone()),
         ]
     }
@@ -65,6 +68,11 @@ impl GatewayMetrics {
             Opts::new("causeway_smtp_connections", "Connections open now"),
             &["listener"],
         )?;
+        let build_info = IntGaugeVec::new(
+            Opts::new("causeway_build_info", "Always 1: the version that runs"),
+            &["version"],
+        )?;
+        build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let by = |name: &'static str| ["listener", name];
         Ok(Self {
             sessions: counter("sessions_total", "Sessions that ended", &by("result"))?,
@@ -77,6 +85,7 @@ impl GatewayMetrics {
             handshakes: counter("tls_handshakes_total", "TLS handshakes", &by("result"))?,
             stress: gauge("stress", "1 while time-outs are short because limits are near")?,
             body_bytes: gauge("body_bytes", "Octets of bodies in memory on their way in")?,
+            build_info,
             certificate_reloads: counter(
                 "certificate_reloads_total",
                 "Certificates read again",
@@ -112,4 +121,19 @@ pub(crate) struct ListenerMetrics {
     pub(crate) bytes: IntCounter,
     pub(crate) recipients_accepted: IntCounter,
     pub(crate) recipients_refused: IntCounter,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_that_runs_is_a_series() {
+        let registry = Registry::new();
+        let _metrics = GatewayMetrics::new(&registry).unwrap();
+        let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+        let wanted =
+            format!("causeway_build_info{{version=\"{}\"}} 1\n", env!("CARGO_PKG_VERSION"));
+        assert!(text.contains(&wanted), "{text}");
+    }
 }

@@ -23,7 +23,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::control::Control;
+use crate::control::{Control, Overrides};
 use crate::recipients::Recipients;
 use crate::reload::Reloader;
 use crate::{GatewayMetrics, Parts, Server, Serving, Shards, Shutdown, assemble, finish};
@@ -75,16 +75,19 @@ pub fn serve(config: Config, config_path: &Path) -> Result<Shutdown, RunError> {
     let _ = fs::remove_file(data_dir.join(api::Addresses::FILE));
     shards.finish();
     drop(control);
-    started.spool.close();
+    match ended {
+        Shutdown::Clean => started.spool.close(),
+        Shutdown::Abandoned { .. } => started.spool.abandon(),
+    }
     tracing::info!(?ended, "Stopped.");
     Ok(ended)
 }
 
-struct Started {
-    control: Arc<Control>,
-    spool: Spool,
-    tracker: TaskTracker,
-    stop: CancellationToken,
+pub(crate) struct Started {
+    pub(crate) control: Arc<Control>,
+    pub(crate) spool: Spool,
+    pub(crate) tracker: TaskTracker,
+    pub(crate) stop: CancellationToken,
 }
 
 /// A write beyond RLIMIT_FSIZE is to fail, which the spool answers with 451, and not to end the
@@ -110,7 +113,7 @@ fn lock(data_dir: &Path) -> Result<File, RunError> {
     }
 }
 
-fn start(
+pub(crate) fn start(
     config: Config,
     config_path: &Path,
     control: &Runtime,
@@ -138,6 +141,10 @@ fn start(
         tracker: tracker.clone(),
         stop: stop.clone(),
     });
+    let overrides = Overrides::open(&data_dir, began.1).tried(|| {
+        format!("cannot use overrides.json in {}: mend it or remove it", data_dir.display())
+    })?;
+    overrides.apply(&delivery, began.1);
     let metrics = GatewayMetrics::new(&registry).tried(metrics_twice)?;
     let sessions = metrics.sessions_open.clone();
     let to_deliver = delivery.clone();
@@ -166,6 +173,7 @@ fn start(
         config_path: config_path.to_owned(),
         routes: Arc::clone(&routes),
         delivery,
+        overrides: Arc::new(overrides),
         spool: spool.clone(),
         spool_metrics,
         reloader: Reloader { config, routes, serving: serving.clone() },
@@ -236,7 +244,7 @@ fn serve_admin(
     stop: &CancellationToken,
 ) -> Result<(), RunError> {
     let tokens = admin::Tokens::open(token_file).tried(|| "cannot use the admin token".into())?;
-    let parts = admin::router(backend, tokens, registry).tried(metrics_twice)?;
+    let parts = admin::router(backend, tokens, registry, tracker.clone()).tried(metrics_twice)?;
     let serve =
         admin::serve(listener, parts, admin::Limits::default(), tracker.clone(), stop.clone());
     tracker.spawn(serve);

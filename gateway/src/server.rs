@@ -180,11 +180,6 @@ impl Serving {
         problems
     }
 
-    /// Time-outs are short now because limits are near.
-    pub fn is_under_stress(&self) -> bool {
-        self.shared.stress.is_on()
-    }
-
     pub fn connections(&self) -> usize {
         self.shared.connections.len()
     }

@@ -21,6 +21,10 @@ impl SiteStates {
         self.0.iter().find(|(it, _)| it == site).map_or(SiteState::Up, |(_, state)| *state)
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = (&SiteName, SiteState)> {
+        self.0.iter().map(|(site, state)| (site, *state))
+    }
+
     pub fn set(&mut self, site: SiteName, state: SiteState) {
         match self.0.iter_mut().find(|(it, _)| *it == site) {
             Some(slot) => slot.1 = state,

@@ -62,7 +62,8 @@ impl Committer {
         while self.shared.queue.take(&mut batch, flush_for) == Taken::Batch {
             self.commit(&mut batch);
         }
-        self.close();
+        let in_order = self.shared.queue.is_in_order();
+        self.close(in_order);
     }
 
     /// One turn without waiting.
@@ -74,8 +75,10 @@ impl Committer {
     }
 
     /// The mark tells the next start that nothing was under way.
-    pub(crate) fn close(&mut self) {
-        self.commit(&mut vec![Request::mark(Kind::Closed)]);
+    pub(crate) fn close(&mut self, in_order: bool) {
+        if in_order {
+            self.commit(&mut vec![Request::mark(Kind::Closed)]);
+        }
         let _ = self.shared.ledger.sync();
     }
 

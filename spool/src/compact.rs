@@ -5,8 +5,12 @@
 //! event that settled it. Two rules prevent it. An event about a message whose record is in
 //! another segment is copied before its own segment goes. And a segment with ghosts, records
 //! that the index has elsewhere or not at all, goes before any other.
+//!
+//! A segment that cannot be read cannot go, and holds back no other: see [`Index::needs_event`] for
+//! the events, and [`Index::is_witness`] for the title that says how much of it counts.
 
 use std::future::Future;
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -29,19 +33,49 @@ use crate::recovery::event_in;
 use crate::recovery::scan::scan;
 use crate::segment::{self, FIRST_RECORD};
 use crate::shared::Shared;
+use crate::upkeep;
 
 /// Copies under way at once, so that mail is not held up by them.
 const COPY_BYTES: u64 = 1 << 20;
 
+/// What an event takes, about.
+const EVENT_BYTES: u64 = 256;
+
 /// Lets the commit thread go on while we wait for it. Does nothing where it is a thread.
 pub(crate) type Turn<'a> = &'a mut dyn FnMut();
 
-/// Frees what can be freed. Stops at the first error, which the next round meets again.
+/// Why a segment was not freed.
+enum Stop {
+    /// It cannot be read: the others can go.
+    Segment(SpoolError),
+    /// Nothing can be written; the next round meets it again.
+    All(SpoolError),
+    /// Most of it would only be written again: events about messages that wait elsewhere.
+    NotWorthIt,
+}
+
+impl From<SpoolError> for Stop {
+    fn from(error: SpoolError) -> Self {
+        Self::All(error)
+    }
+}
+
+/// Frees what can be freed.
 pub(crate) fn reclaim(shared: &Arc<Shared>, turn: Turn<'_>) -> Result<(), SpoolError> {
+    if shared.upkeep.may_try_stuck_again() {
+        shared.index.lock().try_stuck_again();
+    }
     while !shared.upkeep.is_closed() {
         let Some(number) = choose(&shared.index.lock()) else { return Ok(()) };
-        copy_needed(shared, number, turn)?;
-        free(shared, number)?;
+        match copy_needed(shared, number, turn) {
+            Ok(()) => free(shared, number)?,
+            Err(Stop::All(error)) => return Err(error),
+            Err(Stop::NotWorthIt) => shared.index.lock().let_rest(number),
+            Err(Stop::Segment(error)) => {
+                shared.index.lock().stick(number);
+                upkeep::complain(shared, "A segment cannot be read; it is left alone.", &error);
+            }
+        }
     }
     Ok(())
 }
@@ -49,22 +83,24 @@ pub(crate) fn reclaim(shared: &Arc<Shared>, turn: Turn<'_>) -> Result<(), SpoolE
 /// The next segment to free: one with ghosts, else an empty one, else the sparsest of those of
 /// which less than half is alive.
 fn choose(index: &Index) -> Option<u32> {
-    let unread = index.segments.values().any(|it| it.state == SegmentState::Unread);
-    if index.recovering || unread {
+    if index.recovering {
         return None;
     }
-    let sealed =
-        || index.segments.iter().filter(|(_, it)| it.state == SegmentState::Sealed && !it.pinned);
+    let sealed = || {
+        let all = index.segments.iter().filter(|(_, it)| it.state == SegmentState::Sealed);
+        all.filter(|(number, it)| !it.is_left_alone() && !index.is_witness(**number))
+    };
     if let Some((&number, _)) = sealed().find(|(_, it)| it.ghosts) {
         return Some(number);
     }
-    if index.segments.values().any(|it| it.ghosts) {
+    if index.segments.values().any(|it| it.ghosts && !it.is_left_alone()) {
         return None;
     }
-    if let Some((&number, _)) = sealed().find(|(_, it)| it.live == 0) {
+    let awake = || sealed().filter(|(_, it)| !it.rests);
+    if let Some((&number, _)) = awake().find(|(_, it)| it.live == 0) {
         return Some(number);
     }
-    let sparse = sealed().filter(|(_, it)| it.live_bytes * 2 < used(it));
+    let sparse = awake().filter(|(_, it)| it.live_bytes * 2 < used(it));
     let fill = |it: &Segment| it.live_bytes * 1000 / used(it).max(1);
     sparse.min_by_key(|(_, it)| fill(it)).map(|(&number, _)| number)
 }
@@ -74,13 +110,17 @@ fn used(segment: &Segment) -> u64 {
 }
 
 /// Copies live messages and needed events to the head.
-fn copy_needed(shared: &Arc<Shared>, number: u32, turn: Turn<'_>) -> Result<(), SpoolError> {
+fn copy_needed(shared: &Arc<Shared>, number: u32, turn: Turn<'_>) -> Result<(), Stop> {
     let (file, end) = {
         let mut index = shared.index.lock();
         let needed = index.events_needed(number);
         let Some(segment) = index.segments.get_mut(&number) else { return Ok(()) };
-        if segment.live == 0 && !needed {
+        if segment.live == 0 && needed == 0 {
             return Ok(());
+        }
+        let copied = segment.live_bytes + needed as u64 * EVENT_BYTES;
+        if !segment.ghosts && copied * 2 > used(segment) {
+            return Err(Stop::NotWorthIt);
         }
         segment.ghosts = true;
         (Arc::clone(&segment.file), segment.end)
@@ -92,15 +132,19 @@ fn copy_needed(shared: &Arc<Shared>, number: u32, turn: Turn<'_>) -> Result<(), 
             result = copier.record(header, head);
         }
     })
-    .map_err(SpoolError::io("read", segment::path(number)))?;
+    .map_err(|it| unreadable(number, it))?;
     result?;
     copier.wait()?;
-    lose_damaged(shared, number, &*file)?;
+    lose_damaged(shared, number, &*file).map_err(Stop::Segment)?;
     let mut index = shared.index.lock();
     if let Some(segment) = index.segments.get_mut(&number) {
         segment.events = Vec::new();
     }
     Ok(())
+}
+
+fn unreadable(number: u32, error: io::Error) -> Stop {
+    Stop::Segment(SpoolError::io("read", segment::path(number))(error))
 }
 
 /// What the index has in the segment and the scan did not show is damaged: bit rot since it was
@@ -127,7 +171,7 @@ struct Copier<'a> {
 }
 
 impl Copier<'_> {
-    fn record(&mut self, header: &Header, head: &[u8]) -> Result<(), SpoolError> {
+    fn record(&mut self, header: &Header, head: &[u8]) -> Result<(), Stop> {
         let event = event_in(header, head);
         let index = self.shared.index.lock();
         let live = header.kind == Kind::Message
@@ -138,22 +182,21 @@ impl Copier<'_> {
         if live {
             let settles = event.map(|it| it.id.as_u64());
             let body = self.body(header)?;
-            return self.push(moved(header, head, body, settles));
+            return Ok(self.push(moved(header, head, body, settles))?);
         }
         match event {
-            Some(event) if needed => self.push(carried(header, &event)),
+            Some(event) if needed => Ok(self.push(carried(header, &event))?),
             _ => Ok(()),
         }
     }
 
-    fn body(&self, header: &Header) -> Result<Bytes, SpoolError> {
+    fn body(&self, header: &Header) -> Result<Bytes, Stop> {
         if header.large {
             return Ok(Bytes::new());
         }
         let mut body = vec![0; usize::try_from(header.body_bytes).unwrap_or(0)];
         let at = u64::from(header.at.offset) + header.record_bytes() - header.body_bytes;
-        let n = read_full(self.file, at, &mut body)
-            .map_err(SpoolError::io("read", segment::path(self.number)))?;
+        let n = read_full(self.file, at, &mut body).map_err(|it| unreadable(self.number, it))?;
         body.truncate(n);
         Ok(body.into())
     }
@@ -202,7 +245,7 @@ fn free(shared: &Shared, number: u32) -> Result<(), SpoolError> {
     let (poisoned, file_bytes) = {
         let index = shared.index.lock();
         match index.segments.get(&number) {
-            Some(it) if it.live == 0 && !index.events_needed(number) => {
+            Some(it) if it.live == 0 && index.events_needed(number) == 0 => {
                 (it.poisoned, it.file.len().unwrap_or(0))
             }
             _ => return Ok(()),

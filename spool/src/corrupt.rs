@@ -1,5 +1,7 @@
 //! What does not check is copied to `corrupt/` and never deleted.
 
+use std::io;
+
 use mail::SpoolId;
 use tracing::error;
 
@@ -41,6 +43,25 @@ pub(crate) fn save_range(
     let n = read_full(file, u64::from(at.offset), &mut bytes)
         .map_err(SpoolError::io("read", &*name))?;
     save(disk, &name, &bytes[..n])
+}
+
+/// A message that recovery found cannot be read now that it is wanted. It leaves the index, so that
+/// the ledger's proof misses it, and what can be read of it is copied; where nothing can, its
+/// segment is kept for the next start to try.
+pub(crate) fn lose_record(shared: &Shared, id: SpoolId, entry: &Entry, why: &io::Error) {
+    let segment = shared.index.lock().segments.get(&entry.at.segment).map(|it| it.file.clone());
+    let saved = segment.is_some_and(|file| {
+        save_range(&*shared.disk, &*file, entry.at, u64::from(entry.bytes)).is_ok()
+    });
+    let mut index = shared.index.lock();
+    if !saved {
+        index.pin(entry.at.segment);
+    }
+    index.lose(id.as_u64());
+    shared.metrics.queued.set(i64::try_from(index.queued()).unwrap_or(i64::MAX));
+    drop(index);
+    shared.count_corrupt();
+    error!(%id, error = %why, copied = saved, "A message that was accepted cannot be read.");
 }
 
 /// A record that passed recovery does not check any more: bit rot, found while loading.

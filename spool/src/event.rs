@@ -25,7 +25,8 @@ pub enum What {
         reply: String,
         maybe_duplicate: bool,
     },
-    /// An attempt failed; the next one is due then.
+    /// An attempt failed; the next one is due then. `maybe_duplicate`: this or an earlier attempt
+    /// had no answer, so the next one may hand over a second copy.
     Deferred {
         hop: String,
         host: String,
@@ -33,6 +34,7 @@ pub enum What {
         attempt: u32,
         reply: String,
         due: Timestamp,
+        maybe_duplicate: bool,
     },
     Bounced {
         generation: u64,
@@ -59,11 +61,6 @@ pub enum What {
     /// The reverse-path was told of the delay, or would have been had it wanted to.
     DelayNotified {
         dsn: Option<SpoolId>,
-    },
-    /// An operator moved the next attempt.
-    Due {
-        due: Timestamp,
-        by: String,
     },
 }
 
@@ -95,8 +92,7 @@ impl Settled {
             What::Deferred { .. }
             | What::Held { .. }
             | What::Released { .. }
-            | What::DelayNotified { .. }
-            | What::Due { .. } => None,
+            | What::DelayNotified { .. } => None,
         }
     }
 
@@ -139,10 +135,11 @@ impl What {
                 put_attempt(out, hop, host, *generation, *attempt, reply);
                 out.put_u8(u8::from(*maybe_duplicate));
             }
-            Self::Deferred { hop, host, generation, attempt, reply, due } => {
+            Self::Deferred { hop, host, generation, attempt, reply, due, maybe_duplicate } => {
                 out.put_u8(2);
                 put_attempt(out, hop, host, *generation, *attempt, reply);
                 out.put_u64(due.as_micros());
+                out.put_u8(u8::from(*maybe_duplicate));
             }
             Self::Bounced { generation, reply, dsn } => {
                 out.put_u8(3);
@@ -170,11 +167,6 @@ impl What {
                 out.put_u8(8);
                 put_option_id(out, *dsn);
             }
-            Self::Due { due, by } => {
-                out.put_u8(9);
-                out.put_u64(due.as_micros());
-                out.put_text(by);
-            }
         }
     }
 
@@ -188,7 +180,8 @@ impl What {
             2 => {
                 let (hop, host, generation, attempt, reply) = take_attempt(from)?;
                 let due = Timestamp::from_micros(from.u64()?);
-                Self::Deferred { hop, host, generation, attempt, reply, due }
+                let maybe_duplicate = from.flag()?;
+                Self::Deferred { hop, host, generation, attempt, reply, due, maybe_duplicate }
             }
             3 => {
                 let (generation, reply, dsn) = take_failure(from)?;
@@ -202,7 +195,6 @@ impl What {
             6 => Self::Held { by: from.text()?.into(), why: from.text()?.into() },
             7 => Self::Released { by: from.text()?.into() },
             8 => Self::DelayNotified { dsn: take_option_id(from)? },
-            9 => Self::Due { due: Timestamp::from_micros(from.u64()?), by: from.text()?.into() },
             _ => return Err(Malformed("kind of event")),
         })
     }
@@ -275,6 +267,7 @@ pub(crate) mod tests {
                 attempt: 2,
                 reply: text(),
                 due,
+                maybe_duplicate: true,
             },
             What::Bounced { generation: 1, reply: text(), dsn },
             What::Expired { generation: 1, reply: text(), dsn: None },
@@ -282,7 +275,6 @@ pub(crate) mod tests {
             What::Held { by: "ann".into(), why: String::new() },
             What::Released { by: "ann".into() },
             What::DelayNotified { dsn },
-            What::Due { due, by: "ann".into() },
         ];
         let at = Timestamp::from_micros(12);
         kinds.into_iter().map(|what| Event { id, recipients: vec![0, 3], at, what }).collect()

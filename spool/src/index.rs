@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::disk::DiskFile;
 use crate::queue::Settlement;
 use crate::record::Lsn;
+use crate::shared::Ids;
 
 /// What is kept in memory of one message: 24 bytes, with the id and the table's own 33 to 75.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +49,10 @@ pub(crate) struct Segment {
     pub(crate) poisoned: bool,
     /// Something in it could not be copied to `corrupt/`; it is kept for an operator.
     pub(crate) pinned: bool,
+    /// It could not be read when it was to be freed; tried again later.
+    pub(crate) stuck: bool,
+    /// What is needed of it is most of it; looked at again later.
+    pub(crate) rests: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +78,14 @@ impl Segment {
             ghosts: false,
             poisoned: false,
             pinned: false,
+            stuck: false,
+            rests: false,
         }
+    }
+
+    /// Nothing is freed here, for now or in this run.
+    pub(crate) fn is_left_alone(&self) -> bool {
+        self.pinned || self.stuck || self.state == SegmentState::Unread
     }
 
     pub(crate) fn add_event(&mut self, id: u64) {
@@ -104,9 +116,19 @@ pub(crate) struct Index {
     lost: HashSet<u64>,
     /// Settlements of messages that the scan has not shown yet.
     orphans: Vec<(u32, Settlement)>,
+    /// The number of this run's first segment, and that some segment of an earlier one could not
+    /// be read.
+    run: u32,
+    unread: bool,
+    /// Messages of which a segment that cannot go may hold a record that must not count.
+    haunted: HashSet<u64>,
 }
 
 impl Index {
+    pub(crate) fn new(run: u32) -> Self {
+        Self { run, ..Self::default() }
+    }
+
     pub(crate) fn get(&self, id: u64) -> Option<Entry> {
         self.entries.get(&id).copied()
     }
@@ -190,6 +212,58 @@ impl Index {
         if let Some(segment) = self.segments.get_mut(&segment) {
             segment.pinned = true;
         }
+        self.note_haunted();
+    }
+
+    /// The segment could not be read.
+    pub(crate) fn stick(&mut self, segment: u32) {
+        if let Some(segment) = self.segments.get_mut(&segment) {
+            segment.stuck = true;
+        }
+        self.note_haunted();
+    }
+
+    pub(crate) fn try_stuck_again(&mut self) {
+        self.segments.values_mut().for_each(|it| (it.stuck, it.rests) = (false, false));
+    }
+
+    pub(crate) fn let_rest(&mut self, segment: u32) {
+        if let Some(segment) = self.segments.get_mut(&segment) {
+            segment.rests = true;
+        }
+    }
+
+    /// Segments that cannot be freed although nothing may wait in them.
+    pub(crate) fn left_alone(&self) -> usize {
+        if self.recovering {
+            return 0;
+        }
+        self.segments.values().filter(|it| it.is_left_alone()).count()
+    }
+
+    fn note_haunted(&mut self) {
+        let ghosts = self.segments.values().filter(|it| it.ghosts && it.is_left_alone());
+        self.haunted.extend(ghosts.flat_map(|it| &it.ids));
+    }
+
+    /// A segment that cannot go may hold a record of the message that only an event keeps dead.
+    /// Of one that could not be read it is only known that no message of this run is in it.
+    fn is_haunted(&self, id: u64) -> bool {
+        self.haunted.contains(&id) || self.unread && !Ids::is_of(id, self.run)
+    }
+
+    /// Its title says where a segment ends that cannot go; see [`crate::segment::Title::follows`].
+    pub(crate) fn is_witness(&self, number: u32) -> bool {
+        let full = |it: &Segment| it.end > crate::segment::FIRST_RECORD;
+        for (_, it) in self.segments.range(..number).rev() {
+            if it.is_left_alone() {
+                return true;
+            }
+            if full(it) {
+                return false;
+            }
+        }
+        false
     }
 
     /// The segment holds a record that must not count.
@@ -291,15 +365,16 @@ impl Index {
         true
     }
 
-    /// Whether some event in the segment is about a message whose record is in another one.
-    pub(crate) fn events_needed(&self, segment: u32) -> bool {
-        let Some(it) = self.segments.get(&segment) else { return false };
-        it.events.iter().any(|&id| self.needs_event(id, segment))
+    /// How many events in the segment must outlive it.
+    pub(crate) fn events_needed(&self, segment: u32) -> usize {
+        let Some(it) = self.segments.get(&segment) else { return 0 };
+        it.events.iter().filter(|&&id| self.needs_event(id, segment)).count()
     }
 
     /// Whether an event in `segment` about `id` must outlive it.
     pub(crate) fn needs_event(&self, id: u64, segment: u32) -> bool {
         self.get(id).is_some_and(|it| it.at.segment != segment || self.unsettled(id, &it) > 0)
+            || self.is_haunted(id)
     }
 
     /// The segment is gone from the disk.
@@ -320,6 +395,8 @@ impl Index {
     /// Recovery is done: what happened meanwhile to messages it found is applied.
     pub(crate) fn end_recovery(&mut self) {
         self.recovering = false;
+        self.unread = self.segments.values().any(|it| it.state == SegmentState::Unread);
+        self.note_haunted();
         for (segment, settlement) in std::mem::take(&mut self.orphans) {
             self.settle(segment, &settlement);
         }

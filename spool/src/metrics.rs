@@ -33,8 +33,13 @@ pub struct SpoolMetrics {
     pub write_errors: IntCounter,
     /// Segment files that hold something.
     pub segments: IntGauge,
+    /// Segment files that cannot be read, or of which something could not be copied to `corrupt/`:
+    /// they are left alone, for an operator.
+    pub segments_stuck: IntGauge,
     /// Bytes of segment files and large bodies.
     pub bytes: IntGauge,
+    /// Bytes that the disk has left for us.
+    pub free_bytes: IntGauge,
     /// Bytes that compaction copied.
     pub compacted_bytes: IntCounter,
     /// Messages and ranges of segments that did not match their checksum.
@@ -89,7 +94,12 @@ impl SpoolMetrics {
             written_bytes: counter("written_bytes_total", "Bytes written to segments."),
             write_errors: counter("write_errors_total", "Failed writes and syncs of segments."),
             segments: gauge("segments", "Segment files that hold something."),
+            segments_stuck: gauge(
+                "segments_stuck",
+                "Segment files that cannot be read or copied, and are left alone.",
+            ),
             bytes: gauge("bytes", "Bytes of segment files and large bodies."),
+            free_bytes: gauge("free_bytes", "Bytes that the spool's disk has left."),
             compacted_bytes: counter("compacted_bytes_total", "Bytes copied by compaction."),
             corrupt: counter("corrupt_total", "Messages and ranges that fail their checksum."),
             torn_tails: counter("torn_tails_total", "Torn tails ignored at start."),
@@ -117,7 +127,9 @@ impl SpoolMetrics {
             Box::new(self.written_bytes.clone()),
             Box::new(self.write_errors.clone()),
             Box::new(self.segments.clone()),
+            Box::new(self.segments_stuck.clone()),
             Box::new(self.bytes.clone()),
+            Box::new(self.free_bytes.clone()),
             Box::new(self.compacted_bytes.clone()),
             Box::new(self.corrupt.clone()),
             Box::new(self.torn_tails.clone()),

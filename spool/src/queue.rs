@@ -117,6 +117,8 @@ struct State {
     /// The commit thread sleeps.
     asleep: bool,
     closed: bool,
+    /// Nothing was broken off when it was closed.
+    in_order: bool,
 }
 
 /// What waits for the next batch. Its length is bounded by those who fill it: a message per
@@ -163,9 +165,15 @@ impl Queue {
         self.wake.notify_one();
     }
 
-    pub(crate) fn close(&self) {
-        self.state.lock().closed = true;
+    pub(crate) fn close(&self, in_order: bool) {
+        let mut state = self.state.lock();
+        (state.closed, state.in_order) = (true, in_order);
+        drop(state);
         self.poke();
+    }
+
+    pub(crate) fn is_in_order(&self) -> bool {
+        self.state.lock().in_order
     }
 
     /// Moves everything that waits into `batch`, after waiting for somebody to be in a hurry or

@@ -70,11 +70,12 @@ pub(crate) struct Ids {
 }
 
 const RUN_BITS: u32 = 12;
+const RUN_MASK: u64 = (1 << RUN_BITS) - 1;
 
 impl Ids {
     /// `run`: any number that the runs before did not have; its lower 12 bits count.
     pub(crate) fn new(run: u32) -> Self {
-        Self { last: AtomicU64::new(0), run: u64::from(run) & ((1 << RUN_BITS) - 1) }
+        Self { last: AtomicU64::new(0), run: u64::from(run) & RUN_MASK }
     }
 
     pub(crate) fn next(&self, now_micros: u64) -> SpoolId {
@@ -104,7 +105,12 @@ impl Ids {
 
     /// Whether an id was made by this run.
     pub(crate) fn is_own(&self, id: u64) -> bool {
-        id & ((1 << RUN_BITS) - 1) == self.run
+        id & RUN_MASK == self.run
+    }
+
+    /// Whether an id was made by the run of that number.
+    pub(crate) fn is_of(id: u64, run: u32) -> bool {
+        id & RUN_MASK == u64::from(run) & RUN_MASK
     }
 }
 

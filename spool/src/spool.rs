@@ -42,6 +42,8 @@ pub struct SpoolStats {
     pub accepted: u64,
     pub segments: u64,
     pub segments_spare: u64,
+    /// Segments that cannot be read, or of which something could not be copied to `corrupt/`.
+    pub segments_stuck: u64,
     /// Bytes of segment files and large bodies.
     pub bytes: u64,
     /// Bodies in memory.
@@ -125,6 +127,7 @@ impl Spool {
             accepted: counts.accepted.load(Ordering::Relaxed),
             segments: index.segments.len() as u64,
             segments_spare: shared.pool.len() as u64,
+            segments_stuck: index.left_alone() as u64,
             bytes,
             memory_bytes: shared.budget.used(),
             batches: counts.batches.load(Ordering::Relaxed),
@@ -142,8 +145,18 @@ impl Spool {
 
     /// Writes and syncs what waits, refuses what comes later, and joins the threads. Blocks.
     pub fn close(self) {
+        self.end(true);
+    }
+
+    /// As [`Spool::close`], for a run that had to break off deliveries: the next start treats what
+    /// was due as after a crash, so that what is handed over a second time is flagged.
+    pub fn abandon(self) {
+        self.end(false);
+    }
+
+    fn end(self, in_order: bool) {
         self.shared.upkeep.close();
-        self.shared.queue.close();
+        self.shared.queue.close(in_order);
         let threads = std::mem::take(&mut *self.threads.lock());
         for thread in threads {
             let _ = thread.join();
@@ -163,7 +176,7 @@ pub(crate) fn open(
     let (pool, segments) =
         Pool::open(Arc::clone(&disk), options.segment_bytes, options.segments_spare_max)?;
     let run = segments.last().map_or(1, |it| it + 1);
-    let index = Arc::new(Mutex::new(Index::default()));
+    let index = Arc::new(Mutex::new(Index::new(run)));
     let books = (Arc::clone(&index), Arc::clone(&clock));
     let ledger = Ledger::open(Arc::clone(&disk), run, &options, books.0, books.1)?;
     let shared = Arc::new(Shared {

@@ -17,6 +17,8 @@ use crate::shared::{Ids, Shared};
 const TICK: Duration = Duration::from_secs(1);
 /// With this much of the ledger unsynced it is synced in the next round.
 const LEDGER_SYNC_BYTES: usize = 4 << 20;
+/// How long a segment that could not be read is left alone.
+const STUCK_FOR: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
 struct State {
@@ -24,6 +26,7 @@ struct State {
     closed: bool,
     /// Large bodies whose last recipient is settled.
     dead_bodies: Vec<u64>,
+    stuck_until: Option<Instant>,
 }
 
 /// Where other threads leave work for this one.
@@ -42,6 +45,16 @@ impl Upkeep {
 
     pub(crate) fn add_dead_body(&self, id: u64) {
         self.state.lock().dead_bodies.push(id);
+    }
+
+    /// True once in [`STUCK_FOR`].
+    pub(crate) fn may_try_stuck_again(&self) -> bool {
+        let (mut state, now) = (self.state.lock(), Instant::now());
+        let due = state.stuck_until.is_none_or(|it| it <= now);
+        if due {
+            state.stuck_until = Some(now + STUCK_FOR);
+        }
+        due
     }
 
     pub(crate) fn close(&self) {
@@ -100,13 +113,20 @@ pub(crate) fn tick(shared: &Arc<Shared>, turn: Turn<'_>) {
 pub(crate) fn refresh_guard(shared: &Shared) {
     let bytes = shared.bytes();
     match shared.disk.space() {
-        Ok(space) => shared.guard.refresh(space, bytes, &shared.options),
+        Ok(space) => {
+            shared.guard.refresh(space, bytes, &shared.options);
+            shared.metrics.free_bytes.set(i64::try_from(space.free_bytes).unwrap_or(i64::MAX));
+        }
         Err(error) => warn!(%error, "Cannot ask for free space."),
     }
     shared.metrics.bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     shared.metrics.full.set(i64::from(!shared.guard.is_open(&shared.options)));
-    let segments = shared.index.lock().segments.len();
+    let (segments, stuck) = {
+        let index = shared.index.lock();
+        (index.segments.len(), index.left_alone())
+    };
     shared.metrics.segments.set(i64::try_from(segments).unwrap_or(i64::MAX));
+    shared.metrics.segments_stuck.set(i64::try_from(stuck).unwrap_or(i64::MAX));
 }
 
 /// Syncs the ledger when much would have to be repaired, and forgets what is too old.

@@ -27,6 +27,7 @@ fn low_space_closes_the_door_and_more_space_opens_it() {
     assert_eq!(with(1_250_000, 1000), Ok(()));
     assert_eq!(with(2_000_000, 99), Err(Full::Inodes));
     assert_eq!(with(2_000_000, 1000), Ok(()));
+    assert_eq!(hands.metrics().free_bytes.get(), 2_000_000);
     assert_eq!(spool.admit(600_000), Ok(()));
     assert_eq!(spool.admit(700_000), Err(Full::Bytes));
 }

@@ -15,6 +15,43 @@ struct Done {
     error: Option<anyhow::Error>,
 }
 
+/// Some of the tests. Nextest gets the whole workspace and a filter: with other packages selected,
+/// the features of dependencies differ, and all of them would be built a second time.
+struct Part {
+    filter: &'static str,
+    /// What libtest, which has no filter by package, gets instead.
+    packages: &'static [&'static str],
+    runner: &'static [&'static str],
+}
+
+const FAST: Part = Part {
+    filter: "not package(e2e)",
+    packages: &["--workspace", "--exclude", "e2e"],
+    runner: &[],
+};
+
+const SCENARIOS: Part = Part {
+    filter: "package(e2e)",
+    packages: &["--package", "e2e"],
+    runner: &["--test-threads", "1"],
+};
+
+impl Part {
+    fn args(&self, nextest: bool) -> Vec<&'static str> {
+        let mut args = if nextest {
+            vec!["nextest", "run", "--workspace", "-E", self.filter, "--no-fail-fast"]
+        } else {
+            let mut args = vec!["test", "--lib", "--bins", "--tests"];
+            args.extend(self.packages);
+            args.push("--no-fail-fast");
+            args.extend((!self.runner.is_empty()).then_some("--"));
+            args
+        };
+        args.extend(self.runner);
+        args
+    }
+}
+
 /// Runs every step, prints the list with times and, last, `N passed, N failed`.
 ///
 /// A step that is not a test run counts as one check in that line. Nothing is
@@ -33,7 +70,7 @@ fn run_all() -> Vec<Done> {
                 "warnings",
             ]))
         }),
-        tests("test", &["--workspace", "--exclude", "e2e"], &[]),
+        tests("test", &FAST),
         doc_tests(),
         check("doc", || {
             let args = ["doc", "--workspace", "--no-deps", "--document-private-items"];
@@ -43,7 +80,7 @@ fn run_all() -> Vec<Done> {
         check("generated docs", docs::compare),
         check("tidy", tidy::run),
         // One at a time: these scenarios load the machine and watch the clock.
-        tests("e2e", &["--package", "e2e"], &["--test-threads", "1"]),
+        tests("e2e", &SCENARIOS),
     ]
 }
 
@@ -84,20 +121,9 @@ fn check(name: &'static str, step: impl FnOnce() -> Result<()>) -> Done {
 }
 
 /// Runs tests with nextest when it is installed, else with libtest.
-fn tests(name: &'static str, which: &[&str], runner: &[&str]) -> Done {
+fn tests(name: &'static str, part: &Part) -> Done {
     timed(name, || {
-        let nextest = on_path("cargo-nextest");
-        let mut args = if nextest {
-            vec!["nextest", "run"]
-        } else {
-            vec!["test", "--lib", "--bins", "--tests"]
-        };
-        args.extend(which);
-        args.push("--no-fail-fast");
-        if !nextest && !runner.is_empty() {
-            args.push("--");
-        }
-        args.extend(runner);
+        let args = part.args(on_path("cargo-nextest"));
         let binary = target_dir().join("release/causeway");
         run_counted(cargo(&args).env("CAUSEWAY", binary))
     })
@@ -107,4 +133,18 @@ fn doc_tests() -> Done {
     timed("doc tests", || {
         run_counted(&mut cargo(&["test", "--doc", "--workspace", "--exclude", "e2e"]))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FAST, SCENARIOS};
+
+    #[test]
+    fn both_halves_are_built_from_one_selection_of_packages() {
+        for part in [FAST, SCENARIOS] {
+            assert_eq!(part.args(true)[..4], ["nextest", "run", "--workspace", "-E"]);
+        }
+        let wanted = "test --lib --bins --tests --package e2e --no-fail-fast -- --test-threads 1";
+        assert_eq!(SCENARIOS.args(false).join(" "), wanted);
+    }
 }

@@ -3,16 +3,17 @@
 
 mod table;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use api::{
-    Acted, Action, ActionRequest, Changed, Check, EntryList, Explain, Explanation, ImportOptions,
-    Imported, ListQuery, Override, OverrideRequest, OverrideTo, Probe, ProbeStage, QueueList,
-    QueueQuery, QueueState, QueueSummary, QueuedMessage, QueuedRecipient, Readiness, Reloaded,
-    Selector, Site, SiteList, SiteState, Stats, Step, TableEdits, TableInfo, TraceQuery, Traced,
-    Verification, Version,
+    Acted, Action, ActionRequest, Changed, Check, EntryList, Explain, Explanation, History,
+    HistoryQuery, ImportOptions, Imported, ListQuery, Override, OverrideRequest, OverrideTo, Probe,
+    ProbeStage, QueueList, QueueQuery, QueueState, QueueSummary, QueuedMessage, QueuedRecipient,
+    Readiness, Reloaded, Selector, Site, SiteHealth, SiteList, SiteState, Stats, Step, TableEdits,
+    TableInfo, TraceQuery, Traced, Verification, Version,
 };
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 
 use crate::{Answer, Author, Backend, BackendError, ByteStream};
 use table::FakeTable;
@@ -30,6 +31,10 @@ pub struct State {
     pub mistakes: Vec<api::FieldError>,
     /// `(author, what)` of everything that changed something.
     pub log: Vec<(String, String)>,
+    /// Changes that have begun.
+    pub begun: usize,
+    /// A change that has begun takes one permit before it is made.
+    pub gate: Arc<Semaphore>,
 }
 
 /// See the module.
@@ -51,6 +56,8 @@ impl Default for FakeBackend {
             verification: Verification { balanced: true, ..Verification::default() },
             mistakes: Vec::new(),
             log: Vec::new(),
+            begun: 0,
+            gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
         }))
     }
 }
@@ -58,6 +65,22 @@ impl Default for FakeBackend {
 impl FakeBackend {
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a change once the gate lets it.
+    fn change<'a, T: Send + 'a>(
+        &'a self,
+        make: impl FnOnce(&mut State) -> Result<T, BackendError> + Send + 'a,
+    ) -> Answer<'a, T> {
+        Box::pin(async move {
+            let gate = {
+                let mut state = self.state();
+                state.begun += 1;
+                Arc::clone(&state.gate)
+            };
+            let _permit = gate.acquire().await;
+            make(&mut self.state())
+        })
     }
 }
 
@@ -115,6 +138,29 @@ fn matches(selector: &Selector, message: &QueuedMessage, recipient: &QueuedRecip
         && selector.older_than_seconds.is_none_or(|it| message.age_seconds > it)
 }
 
+fn acted(queue: &mut Vec<QueuedMessage>, request: &ActionRequest) -> Acted {
+    let mut acted = Acted { dry_run: request.dry_run, ..Acted::default() };
+    for message in queue.iter_mut() {
+        let matched = |it: &QueuedRecipient| matches(&request.selector, message, it);
+        let n = message.recipients.iter().filter(|it| matched(it)).count() as u64;
+        acted.messages += u64::from(n > 0);
+        acted.recipients += n;
+        if n > 0 && !request.dry_run {
+            let becomes = match request.action {
+                Action::Retry | Action::Release => QueueState::Active,
+                Action::Hold => QueueState::Held,
+                Action::Bounce | Action::Discard => {
+                    message.recipients.clear();
+                    continue;
+                }
+            };
+            message.recipients.iter_mut().for_each(|it| it.state = becomes);
+        }
+    }
+    queue.retain(|it| !it.recipients.is_empty());
+    acted
+}
+
 impl Backend for FakeBackend {
     fn version(&self) -> Version {
         Version {
@@ -126,9 +172,12 @@ impl Backend for FakeBackend {
     }
 
     fn readiness(&self) -> Answer<'_, Readiness> {
-        let ok = self.state().ready;
+        let state = self.state();
+        let ok = state.ready;
         let reason = (!ok).then(|| "still indexing".to_owned());
-        ready(Ok(Readiness::from_checks(vec![Check { name: "spool".to_owned(), ok, reason }])))
+        let checks = vec![Check { name: "spool".to_owned(), ok, reason }];
+        let site = |it: &Site| SiteHealth { name: it.name.clone(), state: it.state };
+        ready(Ok(Readiness::new(checks, state.sites.iter().map(site).collect())))
     }
 
     fn stats(&self) -> Answer<'_, Stats> {
@@ -142,19 +191,24 @@ impl Backend for FakeBackend {
     }
 
     fn reload(&self, author: Author) -> Answer<'_, Reloaded> {
-        let mut state = self.state();
-        if !state.mistakes.is_empty() {
-            let errors = state.mistakes.clone();
-            let detail = "the configuration has mistakes; the old one stays".to_owned();
-            return ready(Err(BackendError::Invalid { detail, errors }));
-        }
-        state.log.push((author.0, "reload".to_owned()));
-        let applied = vec!["site.cloud.connections_max".to_owned()];
-        ready(Ok(Reloaded { applied, needs_restart: vec!["server.data_dir".to_owned()] }))
+        self.change(|state| {
+            if !state.mistakes.is_empty() {
+                let errors = state.mistakes.clone();
+                let detail = "the configuration has mistakes; the old one stays".to_owned();
+                return Err(BackendError::Invalid { detail, errors });
+            }
+            state.log.push((author.0, "reload".to_owned()));
+            let applied = vec!["site.cloud.connections_max".to_owned()];
+            Ok(Reloaded { applied, needs_restart: vec!["server.data_dir".to_owned()] })
+        })
     }
 
     fn table(&self) -> Answer<'_, TableInfo> {
         ready(Ok(self.state().table.info()))
+    }
+
+    fn history(&self, query: HistoryQuery) -> Answer<'_, History> {
+        ready(Ok(self.state().table.history(&query)))
     }
 
     fn entries(&self, query: ListQuery) -> Answer<'_, EntryList> {
@@ -166,15 +220,17 @@ impl Backend for FakeBackend {
     }
 
     fn edit(&self, edits: TableEdits, author: Author) -> Answer<'_, Changed> {
-        let mut state = self.state();
-        state.log.push((author.0, edits.reason.clone().unwrap_or_default()));
-        ready(state.table.edit(&edits))
+        self.change(move |state| {
+            state.log.push((author.0, edits.reason.clone().unwrap_or_default()));
+            state.table.edit(&edits)
+        })
     }
 
     fn import(&self, csv: Bytes, options: ImportOptions, author: Author) -> Answer<'_, Imported> {
-        let mut state = self.state();
-        state.log.push((author.0, "import".to_owned()));
-        ready(state.table.import(&csv, &options))
+        self.change(move |state| {
+            state.log.push((author.0, "import".to_owned()));
+            state.table.import(&csv, &options)
+        })
     }
 
     fn export(&self, generation: Option<u64>) -> Answer<'_, (u64, ByteStream)> {
@@ -249,28 +305,12 @@ impl Backend for FakeBackend {
     }
 
     fn act(&self, request: ActionRequest, author: Author) -> Answer<'_, Acted> {
-        let mut state = self.state();
-        let mut acted = Acted { dry_run: request.dry_run, ..Acted::default() };
-        for message in &mut state.queue {
-            let matched = |it: &QueuedRecipient| matches(&request.selector, message, it);
-            let n = message.recipients.iter().filter(|it| matched(it)).count() as u64;
-            acted.messages += u64::from(n > 0);
-            acted.recipients += n;
-            if n > 0 && !request.dry_run {
-                let becomes = match request.action {
-                    Action::Retry | Action::Release => QueueState::Active,
-                    Action::Hold => QueueState::Held,
-                    Action::Bounce | Action::Discard => {
-                        message.recipients.clear();
-                        continue;
-                    }
-                };
-                message.recipients.iter_mut().for_each(|it| it.state = becomes);
-            }
-        }
-        state.queue.retain(|it| !it.recipients.is_empty());
-        state.log.push((author.0, format!("{} dry={}", request.action.as_str(), request.dry_run)));
-        ready(Ok(acted))
+        self.change(move |state| {
+            let done = acted(&mut state.queue, &request);
+            let what = format!("{} dry={}", request.action.as_str(), request.dry_run);
+            state.log.push((author.0, what));
+            Ok(done)
+        })
     }
 
     fn sites(&self) -> Answer<'_, SiteList> {
@@ -294,13 +334,17 @@ impl Backend for FakeBackend {
     }
 
     fn force(&self, name: String, request: OverrideRequest, author: Author) -> Answer<'_, Site> {
-        let mut state = self.state();
-        let Some(site) = state.sites.iter_mut().find(|it| it.name == name) else {
-            return ready(Err(BackendError::not_found(format!("site {name}"))));
-        };
-        let forced = Override { to: request.to, by: author.0, reason: request.reason, until: None };
-        site.forced = (request.to != OverrideTo::Auto).then_some(forced);
-        ready(Ok(site.clone()))
+        self.change(move |state| {
+            let Some(site) = state.sites.iter_mut().find(|it| it.name == name) else {
+                return Err(BackendError::not_found(format!("site {name}")));
+            };
+            let to = request.to;
+            let forced = Override { to, by: author.0.clone(), reason: request.reason, until: None };
+            site.forced = (to != OverrideTo::Auto).then_some(forced);
+            let site = site.clone();
+            state.log.push((author.0, format!("override {name} {}", to.as_str())));
+            Ok(site)
+        })
     }
 
     fn trace(&self, query: TraceQuery) -> Answer<'_, Traced> {

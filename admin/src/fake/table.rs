@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use api::{
-    Change, Changed, Entry, EntryList, EntryPatch, FieldError, ImportOptions, Imported, ListQuery,
-    MoveState, TableEdit, TableEdits, TableInfo,
+    Change, Changed, Entry, EntryList, EntryPatch, FieldError, Generation, History, HistoryQuery,
+    ImportOptions, Imported, ListQuery, MoveState, TableEdit, TableEdits, TableInfo,
 };
 use bytes::Bytes;
 
@@ -32,6 +32,24 @@ impl FakeTable {
 
     fn rows(&self) -> &Rows {
         &self.0[self.0.len() - 1]
+    }
+
+    /// Of a generation it knows no more than how many entries there were.
+    pub(super) fn history(&self, query: &HistoryQuery) -> History {
+        let at = |n: u64| usize::try_from(n).ok().and_then(|it| self.0.get(it));
+        let len = |n: u64| at(n).map_or(0, |it| it.len() as u64);
+        let end = query.before.unwrap_or(u64::MAX).min(self.generation() + 1);
+        let limit = query.limit.unwrap_or(200) as usize;
+        let generations = (1..end).rev().take(limit).map(|n| Generation {
+            generation: n,
+            at: "2026-01-05T08:00:00.000000Z".to_owned(),
+            author: "maria".to_owned(),
+            reason: (n == 1).then(|| "first wave".to_owned()),
+            added: len(n).saturating_sub(len(n - 1)),
+            changed: 0,
+            removed: len(n - 1).saturating_sub(len(n)),
+        });
+        History { generations: generations.collect() }
     }
 
     pub(super) fn info(&self) -> TableInfo {

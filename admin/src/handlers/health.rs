@@ -46,5 +46,5 @@ pub(crate) async fn stats(State(app): App) -> Result<Json<api::Stats>> {
 /// 200 with what changed and what waits for a restart; 422 with every mistake of the file, and then
 /// the old configuration stays.
 pub(crate) async fn reload(State(app): App, By(author): By) -> Result<Json<api::Reloaded>> {
-    Ok(Json(app.backend.reload(author).await?))
+    Ok(Json(app.to_the_end(|it| it.reload(author)).await?))
 }

@@ -59,5 +59,5 @@ pub(crate) async fn act(
     if request.action == api::Action::Discard && unreasoned && !request.dry_run {
         return Err(Failure::invalid("reason: a discard wants one, for the ledger"));
     }
-    Ok(Json(app.backend.act(request, author).await?))
+    Ok(Json(app.to_the_end(|it| it.act(request, author)).await?))
 }

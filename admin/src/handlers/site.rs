@@ -38,5 +38,5 @@ pub(crate) async fn force(
         let detail = format!("for_seconds: want 1 to {OVERRIDE_SECONDS_MAX}, or null for no end");
         return Err(Failure::invalid(detail));
     }
-    Ok(Json(app.backend.force(name, request, author).await?))
+    Ok(Json(app.to_the_end(|it| it.force(name, request, author)).await?))
 }

@@ -1,6 +1,11 @@
 //! The routing table: read, edit, carry in and out, explain.
 
-use api::{Changed, EntryPatch, Explain, ImportOptions, ListQuery, TableEdit, TableEdits};
+use std::sync::Arc;
+
+use api::{
+    Changed, EntryPatch, Explain, History, HistoryQuery, ImportOptions, ListQuery, TableEdit,
+    TableEdits,
+};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{FromRequest as _, Request, State};
@@ -21,6 +26,15 @@ const EDITS_MAX: usize = 10_000;
 pub(crate) async fn info(State(app): App) -> Result<impl IntoResponse> {
     let info = app.backend.table().await?;
     Ok((etag(info.generation), Json(info)))
+}
+
+/// `GET /api/v1/table/history?…`: who changed the table when, and why; the newest first.
+pub(crate) async fn history(
+    State(app): App,
+    Query(mut query): Query<HistoryQuery>,
+) -> Result<Json<History>> {
+    query.limit = Some(page_rows(query.limit, PAGE_DEFAULT)?);
+    Ok(Json(app.backend.history(query).await?))
 }
 
 /// `GET /api/v1/table/entries?…`: one page of the entries that match every filter, by address.
@@ -64,7 +78,8 @@ pub(crate) async fn put_entry(
     JsonBody(entry): JsonBody<EntryPatch>,
 ) -> Result<impl IntoResponse> {
     let edit = TableEdit::Set { address, entry };
-    Ok(answer(app.backend.edit(one(edit, query, &if_match), author).await?))
+    let edits = one(edit, query, &if_match);
+    Ok(answer(app.to_the_end(|it| it.edit(edits, author)).await?))
 }
 
 /// `DELETE /api/v1/table/entries/{address}`: 404 if there is no entry; else as `PUT`.
@@ -76,7 +91,8 @@ pub(crate) async fn delete_entry(
     By(author): By,
 ) -> Result<impl IntoResponse> {
     let edit = TableEdit::Remove { address };
-    Ok(answer(app.backend.edit(one(edit, query, &if_match), author).await?))
+    let edits = one(edit, query, &if_match);
+    Ok(answer(app.to_the_end(|it| it.edit(edits, author)).await?))
 }
 
 fn one(edit: TableEdit, query: EditQuery, if_match: &IfMatch) -> TableEdits {
@@ -96,7 +112,7 @@ pub(crate) async fn edits(
         return Err(Failure::invalid(detail).hint("POST a file to /api/v1/table/import"));
     }
     edits.expect_generation = if_match.0.or(edits.expect_generation);
-    Ok(answer(app.backend.edit(edits, author).await?))
+    Ok(answer(app.to_the_end(|it| it.edit(edits, author)).await?))
 }
 
 fn answer(changed: Changed) -> impl IntoResponse {
@@ -115,12 +131,20 @@ pub(crate) async fn import(
     request: Request,
 ) -> Result<impl IntoResponse> {
     // Before the body is read: it is what takes the memory.
-    let _permit = app.imports.try_acquire().map_err(|_| BackendError::Busy {
+    let permit = Arc::clone(&app.imports).try_acquire_owned().map_err(|_| BackendError::Busy {
         detail: "other table files are being imported".to_owned(),
     })?;
     let Raw(csv) = Raw::from_request(request, &()).await?;
     options.expect_generation = if_match.0.or(options.expect_generation);
-    let imported = app.backend.import(csv, options, author).await?;
+    let imported = app.to_the_end(|backend| {
+        let import = backend.import(csv, options, author);
+        Box::pin(async move {
+            let imported = import.await;
+            drop(permit);
+            imported
+        })
+    });
+    let imported = imported.await?;
     Ok((etag(imported.generation), Json(imported)))
 }
 

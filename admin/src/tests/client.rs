@@ -51,7 +51,9 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
-        let app = router(Arc::clone(&backend) as _, Tokens::parse(TOKEN), Registry::new()).unwrap();
+        let tokens = Tokens::parse(TOKEN);
+        let app =
+            router(Arc::clone(&backend) as _, tokens, Registry::new(), tracker.clone()).unwrap();
         tracker.spawn(serve(listener, app, limits, tracker.clone(), stop.clone()));
         Self { backend, address, stop, tracker }
     }

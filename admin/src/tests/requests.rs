@@ -226,3 +226,21 @@ async fn mistakes_of_a_reload_keep_their_places() {
     assert_eq!(answer.status, 422);
     assert_eq!(answer.json()["errors"][0]["place"], "causeway.toml:3:1");
 }
+
+#[tokio::test]
+async fn the_history_is_read_page_by_page_from_its_end() {
+    let server = Server::start().await;
+    for home in ["cloud", "on_prem", "cloud"] {
+        let body = format!(r#"{{"home":"{home}"}}"#);
+        server.json("PUT", "/api/v1/table/entries/anna@contoso.example", &body).await;
+    }
+    let numbers = async |query: &str| {
+        let page = server.get(&format!("/api/v1/table/history{query}")).await.json();
+        let all = page["generations"].as_array().unwrap().clone();
+        all.iter().map(|it| it["generation"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers("").await, [3, 2, 1]);
+    assert_eq!(numbers("?limit=2").await, [3, 2]);
+    assert_eq!(numbers("?before=2").await, [1]);
+    assert_eq!(server.get("/api/v1/table/history?limit=0").await.status, 422);
+}

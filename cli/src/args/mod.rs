@@ -105,9 +105,6 @@ pub(crate) struct ExplainArgs {
     /// The recipient.
     #[arg(required = true, value_name = "ADDRESS")]
     pub(crate) addresses: Vec<String>,
-    /// As if this were the sender; <> is a DSN.
-    #[arg(long, value_name = "ADDRESS")]
-    pub(crate) from: Option<String>,
     /// As if this peer sent it: a site may send to anyone, a stranger may not.
     #[arg(long)]
     pub(crate) ip: Option<std::net::IpAddr>,

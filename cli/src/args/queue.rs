@@ -28,7 +28,7 @@ pub(crate) enum QueueCommand {
     Retry(ActArgs),
     /// Keep mail until it is released. Undone by `release`.
     Hold(ActArgs),
-    /// Let held mail go on. Undone by `hold`.
+    /// Let held mail go on. Undone by `hold`. What a cutover holds is released by `route set` only.
     Release(ActArgs),
     /// Give up on mail now and tell its senders. Cannot be undone.
     Bounce(ActArgs),

@@ -32,6 +32,13 @@ pub(crate) enum RouteCommand {
     /// The header names the columns: address (or EmailAddress), home, and optionally state, batch,
     /// cloud_address, aliases (with spaces between them), note.
     Import(ImportArgs),
+    /// Print who changed the table when, and why; the newest first. Changes nothing.
+    History {
+        /// Generations at most.
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+    },
     /// Print the table as a CSV file that `import` takes. Changes nothing.
     Export {
         /// Where to write; - is standard output.

@@ -13,7 +13,7 @@ pub(crate) enum SiteCommand {
         /// Its name in the configuration.
         site: String,
     },
-    /// Say up, down or hold, whatever the probes find; auto believes them again.
+    /// Say up or down, whatever the probes find; auto believes them again. Outlives a restart.
     Override(OverrideArgs),
 }
 
@@ -25,7 +25,7 @@ pub(crate) struct OverrideArgs {
     pub(crate) to: To,
     /// Why, for whoever finds it later. Needed unless it is auto.
     #[arg(long, value_name = "TEXT")]
-    #[arg(required_if_eq_any = [("to", "up"), ("to", "down"), ("to", "hold")])]
+    #[arg(required_if_eq_any = [("to", "up"), ("to", "down")])]
     pub(crate) reason: Option<String>,
     /// Believe the probes again after this, as in 2h.
     #[arg(long = "for", value_name = "SPAN", value_parser = seconds)]
@@ -39,10 +39,8 @@ pub(crate) struct OverrideArgs {
 pub(crate) enum To {
     /// Deliver, whatever the probes say.
     Up,
-    /// Accept mail for it and keep it.
+    /// Accept mail for it and keep it; nothing is attempted and nothing probed.
     Down,
-    /// Keep its mail on hold; its health is still watched.
-    Hold,
     /// By the probes.
     Auto,
 }
@@ -52,7 +50,6 @@ impl From<To> for api::OverrideTo {
         match to {
             To::Up => Self::Up,
             To::Down => Self::Down,
-            To::Hold => Self::Hold,
             To::Auto => Self::Auto,
         }
     }

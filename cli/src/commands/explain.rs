@@ -13,8 +13,6 @@ pub(super) async fn run(args: ExplainArgs, console: &mut Console<'_>) -> Result 
     for address in &args.addresses {
         let question = Explain {
             address: address.clone(),
-            // The null reverse-path is empty in the API.
-            from: args.from.as_ref().map(|it| if it == "<>" { String::new() } else { it.clone() }),
             ip: args.ip.map(|it| it.to_string()),
             generation: args.generation,
         };
@@ -35,7 +33,6 @@ pub(super) async fn run(args: ExplainArgs, console: &mut Console<'_>) -> Result 
 fn ask(question: &Explain) -> Ask<'static> {
     let query = path::query(&[
         ("address", Some(question.address.clone())),
-        ("from", question.from.clone()),
         ("ip", question.ip.clone()),
         ("generation", question.generation.map(|it| it.to_string())),
     ]);

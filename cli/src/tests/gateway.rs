@@ -159,20 +159,20 @@ async fn sites_are_probed_and_overridden() {
     .await;
     check(
         &desk,
-        "site override cloud hold --reason 'change 77' --dry-run",
+        "site override cloud down --reason 'change 77' --dry-run",
         expect![[r#"
-        cloud: auto would become hold
+        cloud: auto would become down
         exit 0
     "#]],
     )
     .await;
     check(
         &desk,
-        "site override cloud hold --reason 'change 77' --for 2h",
+        "site override cloud down --reason 'change 77' --for 2h",
         expect![[r#"
             SITE   STATE  CONNECTIONS  WAITING  HELD      OLDEST  REASON
             cloud  DOWN          0/15        1     0  1 min 30 s  -
-            cloud: hold by maria's word until somebody says auto: change 77
+            cloud: down by maria's word until somebody says auto: change 77
             undo: causeway site override cloud auto
             exit 0
         "#]],
@@ -184,7 +184,7 @@ async fn sites_are_probed_and_overridden() {
         expect![[r#"
             SITE   STATE  CONNECTIONS  WAITING  HELD      OLDEST  REASON
             cloud  DOWN          0/15        1     0  1 min 30 s  -
-            undo: causeway site override cloud hold --reason 'change 77'
+            undo: causeway site override cloud down --reason 'change 77'
             exit 0
         "#]],
     )

@@ -52,7 +52,9 @@ impl Desk {
         let address = listener.local_addr().unwrap().to_string();
         let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
         let registry = prometheus::Registry::new();
-        let app = admin::router(Arc::clone(&backend) as _, Tokens::parse(TOKEN), registry).unwrap();
+        let tokens = Tokens::parse(TOKEN);
+        let app =
+            admin::router(Arc::clone(&backend) as _, tokens, registry, tracker.clone()).unwrap();
         tracker.spawn(admin::serve(
             listener,
             app,

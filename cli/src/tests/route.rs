@@ -154,7 +154,7 @@ async fn explain_prints_the_gateways_own_words() {
     desk.run("route set anna@contoso.example --home cloud").await;
     check(
         &desk,
-        "explain anna@contoso.example --from <> --ip 10.0.0.1",
+        "explain anna@contoso.example --ip 10.0.0.1",
         expect![[r#"
         anna@contoso.example
           where does it live?  cloud
@@ -206,4 +206,35 @@ async fn a_list_is_a_table_for_people_and_lines_for_scripts() {
     "#]],
     )
     .await;
+}
+
+#[tokio::test]
+async fn history_says_who_changed_the_table_and_why() {
+    let desk = Desk::new().await;
+    check(
+        &desk,
+        "route history",
+        expect![[r#"
+        The table was never changed.
+        exit 0
+    "#]],
+    )
+    .await;
+    desk.run("route set anna@contoso.example --home cloud").await;
+    desk.run("route remove anna@contoso.example").await;
+    check(
+        &desk,
+        "route history",
+        expect![[r#"
+        GENERATION  AT                    BY     ADDED  CHANGED  REMOVED  REASON
+                 2  2026-01-05 08:00:00Z  maria      0        0        1  -
+                 1  2026-01-05 08:00:00Z  maria      1        0        0  first wave
+        exit 0
+    "#]],
+    )
+    .await;
+    check(&desk, "route history --limit 1 --json", expect![[r#"
+        {"generation":2,"at":"2026-01-05T08:00:00.000000Z","author":"maria","reason":null,"added":0,"changed":0,"removed":1}
+        exit 0
+    "#]]).await;
 }

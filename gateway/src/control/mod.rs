@@ -1,9 +1,12 @@
 //! The gateway as the admin API asks it: parses what operators wrote, calls one piece of the
 //! gateway, and puts its answer into the API's types.
 
+mod overrides;
 mod queue;
 mod site;
 mod table;
+#[cfg(test)]
+mod tests;
 mod trace;
 
 use std::path::{Path, PathBuf};
@@ -13,19 +16,20 @@ use std::time::{Duration, Instant, SystemTime};
 
 use admin::{Answer, Author, Backend, BackendError, ByteStream};
 use api::{
-    Acted, ActionRequest, Changed, Check, EntryList, Explain, Explanation, ImportOptions, Imported,
-    ListQuery, OverrideRequest, Probe, QueueList, QueueQuery, QueueSummary, QueuedMessage,
-    Readiness, Reloaded, Site, SiteList, Stats, TableEdits, TableInfo, TraceQuery, Traced,
-    Verification, Version,
+    Acted, ActionRequest, Changed, Check, EntryList, Explain, Explanation, History, HistoryQuery,
+    ImportOptions, Imported, ListQuery, OverrideRequest, Probe, QueueList, QueueQuery,
+    QueueSummary, QueuedMessage, Readiness, Reloaded, Site, SiteHealth, SiteList, SiteState, Stats,
+    TableEdits, TableInfo, TraceQuery, Traced, Verification, Version,
 };
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use config::Config;
 use deliver::{Delivery, Routes};
-use mail::Timestamp;
+use mail::{SiteName, Timestamp};
 use spool::{Settled, Spool, SpoolMetrics};
 
 use crate::reload::Reloader;
+pub use overrides::Overrides;
 
 /// What the admin API is served from.
 pub struct Control {
@@ -33,6 +37,7 @@ pub struct Control {
     pub config_path: PathBuf,
     pub routes: Arc<Routes>,
     pub delivery: Delivery,
+    pub overrides: Arc<Overrides>,
     pub spool: Spool,
     pub spool_metrics: SpoolMetrics,
     pub reloader: Reloader,
@@ -57,6 +62,7 @@ impl Control {
         }
     }
 
+    /// What keeps mail from being taken, and remarks: a check that is ok and has a reason.
     fn checks(&self) -> Vec<Check> {
         let check = |name: &str, ok: bool, reason: Option<String>| Check {
             name: name.to_owned(),
@@ -64,15 +70,26 @@ impl Control {
             reason,
         };
         let full = self.spool.admit(0).err().map(|it| it.to_string());
+        let stuck = self.spool.stats().segments_stuck;
+        let stuck =
+            (stuck > 0).then(|| format!("{stuck} of its segments cannot be read; see the log"));
         let waiting =
             (!self.recovered()).then(|| "mail of the last run is still being read".to_owned());
-        vec![
-            check("spool", full.is_none(), full),
-            check("table", true, Some(format!("generation {}", self.routes.generation()))),
-            check("listeners", true, None),
-            // Mail is accepted meanwhile: this is a remark, not a reason to stay away.
-            check("recovery", true, waiting),
-        ]
+        vec![check("spool", full.is_none(), full.or(stuck)), check("recovery", true, waiting)]
+    }
+
+    /// As routing knows it: cheap, whatever waits.
+    fn site_health(&self) -> Vec<SiteHealth> {
+        let state = |it| match it {
+            router::SiteState::Up => SiteState::Up,
+            router::SiteState::Down => SiteState::Down,
+            router::SiteState::Held => SiteState::Held,
+        };
+        let health = |(name, it): (&SiteName, router::SiteState)| SiteHealth {
+            name: name.to_string(),
+            state: state(it),
+        };
+        self.routes.sites().iter().map(health).collect()
     }
 
     fn all_stats(&self) -> Stats {
@@ -130,7 +147,7 @@ impl Backend for Control {
     }
 
     fn readiness(&self) -> Answer<'_, Readiness> {
-        Box::pin(async { Ok(Readiness::from_checks(self.checks())) })
+        Box::pin(async { Ok(Readiness::new(self.checks(), self.site_health())) })
     }
 
     fn stats(&self) -> Answer<'_, Stats> {
@@ -145,7 +162,11 @@ impl Backend for Control {
     }
 
     fn table(&self) -> Answer<'_, TableInfo> {
-        Box::pin(async { Ok(self.table_info()) })
+        Box::pin(self.table_info())
+    }
+
+    fn history(&self, query: HistoryQuery) -> Answer<'_, History> {
+        Box::pin(self.table_history(query))
     }
 
     fn entries(&self, query: ListQuery) -> Answer<'_, EntryList> {
@@ -201,7 +222,7 @@ impl Backend for Control {
     }
 
     fn force(&self, site: String, request: OverrideRequest, author: Author) -> Answer<'_, Site> {
-        Box::pin(async move { self.override_site(&site, &request, author) })
+        Box::pin(self.override_site(site, request, author))
     }
 
     fn trace(&self, query: TraceQuery) -> Answer<'_, Traced> {

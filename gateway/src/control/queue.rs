@@ -51,6 +51,9 @@ impl Control {
             api::Action::Discard => operate::Action::Discard { by, why },
         };
         let done = self.delivery.act_on(&selector, &action, request.dry_run).await;
+        if done.recipients == 0 && done.held_by_table > 0 {
+            return Err(held_by_table(done.held_by_table));
+        }
         if !request.dry_run {
             tracing::warn!(
                 ?action,
@@ -63,6 +66,7 @@ impl Control {
             messages: done.messages,
             recipients: done.recipients,
             busy_recipients: done.busy,
+            table_held_recipients: done.held_by_table,
         })
     }
 
@@ -89,6 +93,19 @@ impl Control {
             age_bounds_seconds: AGE_BOUNDS.to_vec(),
             recovering: !self.recovered(),
         }
+    }
+}
+
+/// A release would only be undone by the table.
+fn held_by_table(recipients: u64) -> BackendError {
+    BackendError::Refused {
+        detail: format!(
+            "{recipients} held by a cutover, or because the table has no place for the mailbox: \
+             the next change of its entry releases it"
+        ),
+        hint: Some(
+            "causeway route set ADDRESS --state cloud, or --state syncing to go back".into(),
+        ),
     }
 }
 

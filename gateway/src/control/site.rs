@@ -1,5 +1,6 @@
 //! The sites, as operators see and override them.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use admin::{Author, BackendError};
@@ -7,6 +8,8 @@ use api::{OverrideRequest, OverrideTo, Probe, ProbeStage, Site, SiteList, SiteSt
 use deliver::SiteView;
 use health::State;
 
+use super::overrides::Stored;
+use super::table::blocking;
 use super::{Control, age};
 
 /// An override never outlives this.
@@ -46,13 +49,14 @@ impl Control {
         })
     }
 
-    pub(super) fn override_site(
+    /// Written down before it is in force, so that a restart does not forget it.
+    pub(super) async fn override_site(
         &self,
-        name: &str,
-        request: &OverrideRequest,
+        name: String,
+        request: OverrideRequest,
         author: Author,
     ) -> Result<Site, BackendError> {
-        self.named(name)?;
+        self.named(&name)?;
         let lasts = request.for_seconds.map(Duration::from_secs);
         if lasts.is_some_and(|it| it > OVERRIDE_MAX) {
             return Err(BackendError::invalid("for_seconds", "want at most 30 days"));
@@ -60,9 +64,22 @@ impl Control {
         let up = match request.to {
             OverrideTo::Auto => None,
             OverrideTo::Up => Some(true),
-            OverrideTo::Down | OverrideTo::Hold => Some(false),
+            OverrideTo::Down => Some(false),
         };
-        self.delivery.override_site(name, up, &request.reason, &author.0, lasts);
+        let now = self.now();
+        let order = up.map(|up| Stored {
+            up,
+            by: author.0.clone(),
+            reason: request.reason.clone(),
+            until: lasts.map(|it| now.plus(it).as_micros()),
+        });
+        let (overrides, site) = (Arc::clone(&self.overrides), name.clone());
+        let keep = move || {
+            let kept = overrides.set(&site, order, now);
+            kept.map_err(|it| BackendError::Failed { detail: format!("overrides.json: {it}") })
+        };
+        blocking(keep).await?;
+        self.delivery.override_site(&name, up, &request.reason, &author.0, lasts);
         tracing::warn!(
             site = name,
             to = request.to.as_str(),
@@ -70,7 +87,7 @@ impl Control {
             reason = request.reason,
             "Overridden."
         );
-        Ok(self.site(&self.named(name)?))
+        Ok(self.site(&self.named(&name)?))
     }
 
     fn site(&self, view: &SiteView) -> Site {

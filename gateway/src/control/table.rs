@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use admin::{Author, BackendError, ByteStream};
 use api::{
-    Change, Changed, EntryList, EntryPatch, Explain, Explanation, FieldError, ImportOptions,
-    Imported, ListQuery, TableEdit, TableEdits, TableInfo,
+    Change, Changed, EntryList, EntryPatch, Explain, Explanation, FieldError, History,
+    HistoryQuery, ImportOptions, Imported, ListQuery, TableEdit, TableEdits, TableInfo,
 };
 use bytes::Bytes;
 use directory::{EditError, EditRequest};
@@ -17,11 +17,28 @@ use router::{
 use super::{Control, page_limit};
 
 impl Control {
-    pub(super) fn table_info(&self) -> TableInfo {
+    pub(super) async fn table_info(&self) -> Result<TableInfo, BackendError> {
+        let last = self.generations(None, 1).await?;
+        let changed_at = last.first().map(|it| it.at.to_string());
         let table = self.routes.directory().current();
-        let last = self.routes.directory().history(None, 1).ok();
-        let changed_at = last.and_then(|it| it.first().map(|it| it.at.to_string()));
-        TableInfo { generation: table.generation(), entries: table.len() as u64, changed_at }
+        Ok(TableInfo { generation: table.generation(), entries: table.len() as u64, changed_at })
+    }
+
+    pub(super) async fn table_history(&self, query: HistoryQuery) -> Result<History, BackendError> {
+        let found = self.generations(query.before, page_limit(query.limit)).await?;
+        Ok(History { generations: found.into_iter().map(generation).collect() })
+    }
+
+    /// The database may be busy with an edit.
+    async fn generations(
+        &self,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<directory::Generation>, BackendError> {
+        let directory = Arc::clone(self.routes.directory());
+        let failed =
+            |it: directory::DirectoryError| BackendError::Failed { detail: it.to_string() };
+        blocking(move || directory.history(before, limit).map_err(failed)).await
     }
 
     /// Walks the table in the order of its keys; bounded by the page, not by the table.
@@ -401,6 +418,18 @@ fn api_state(state: MoveState) -> api::MoveState {
         MoveState::Cutover => api::MoveState::Cutover,
         MoveState::Cloud => api::MoveState::Cloud,
         MoveState::Settled => api::MoveState::Settled,
+    }
+}
+
+fn generation(from: directory::Generation) -> api::Generation {
+    api::Generation {
+        generation: from.generation,
+        at: from.at.to_string(),
+        author: from.author,
+        reason: Some(from.reason).filter(|it| !it.is_empty()),
+        added: from.added,
+        changed: from.changed,
+        removed: from.removed,
     }
 }
 

@@ -150,10 +150,11 @@ fn event(event: &Event) -> StoryEvent {
             let remark = "an earlier attempt may have been delivered too";
             ("delivered", maybe_duplicate.then(|| remark.to_owned()))
         }
-        What::Deferred { hop, host, generation, attempt, reply, due } => {
+        What::Deferred { hop, host, generation, attempt, reply, due, maybe_duplicate } => {
             out.at_hop(hop, host, *generation, *attempt);
             out.reply = said(reply);
-            ("deferred", Some(format!("next attempt {due}")))
+            let doubt = if *maybe_duplicate { ", which may hand over a second copy" } else { "" };
+            ("deferred", Some(format!("next attempt {due}{doubt}")))
         }
         What::Bounced { generation, reply, dsn: id } => {
             out.generation = Some(*generation);
@@ -169,7 +170,6 @@ fn event(event: &Event) -> StoryEvent {
         What::Held { by, why } => ("held", Some(by_and_why(by, why))),
         What::Released { by } => ("released", Some(format!("by {by}"))),
         What::DelayNotified { dsn: id } => ("delay_notified", dsn(id)),
-        What::Due { due, by } => ("due", Some(format!("{due}, by {by}"))),
     };
     out.what = what.to_owned();
     out.remark = remark;

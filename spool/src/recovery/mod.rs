@@ -50,23 +50,6 @@ pub struct Recovered {
 /// last; to be read on a thread that may block. Dropping it stops the listing, not the scan.
 pub struct Recovery {
     receiver: Receiver<Recovered>,
-    progress: Arc<Progress>,
-}
-
-/// How far the scan is.
-#[derive(Debug, Default)]
-pub(crate) struct Progress {
-    bytes_total: AtomicU64,
-    bytes_read: AtomicU64,
-}
-
-impl Recovery {
-    /// Part of the old segments read so far, 0.0 to 1.0.
-    pub fn progress(&self) -> f64 {
-        let total = self.progress.bytes_total.load(Ordering::Relaxed);
-        let read = self.progress.bytes_read.load(Ordering::Relaxed);
-        if total == 0 { 1.0 } else { read as f64 / total as f64 }
-    }
 }
 
 impl Iterator for Recovery {
@@ -113,7 +96,6 @@ pub(crate) struct Job {
     shared: Arc<Shared>,
     segments: Vec<u32>,
     sender: SyncSender<Recovered>,
-    progress: Arc<Progress>,
     /// Done when the log says that this run began.
     begun: Arc<Cell>,
 }
@@ -128,10 +110,9 @@ pub(crate) fn prepare(
     let mark = Request { done: Some(Arc::clone(&begun)), ..Request::mark(Kind::Mark) };
     shared.queue.push(mark)?;
     let (sender, receiver) = sync_channel(ahead.unwrap_or(AHEAD));
-    let progress = Arc::new(Progress::default());
-    let recovery = Recovery { receiver, progress: Arc::clone(&progress) };
+    let recovery = Recovery { receiver };
     let shared = Arc::clone(shared);
-    Ok((Job { shared, segments, sender, progress, begun }, recovery))
+    Ok((Job { shared, segments, sender, begun }, recovery))
 }
 
 impl Job {
@@ -202,8 +183,6 @@ impl Job {
         let titles: Vec<(u32, Option<Title>)> =
             files.iter().map(|(n, file)| (*n, Title::read(&**file, *n).ok().flatten())).collect();
         let limits = limits(&titles);
-        let bytes: u64 = files.iter().filter_map(|it| it.1.len().ok()).sum();
-        self.progress.bytes_total.store(bytes, Ordering::Relaxed);
         let next = AtomicU64::new(0);
         let done = Mutex::new(Vec::with_capacity(files.len()));
         let work = || {
@@ -217,8 +196,6 @@ impl Job {
                 let limit = limits.get(number).copied();
                 let contents = self.read(*number, title, limit, &**file);
                 done.lock().extend(contents);
-                let bytes = file.len().unwrap_or_default();
-                self.progress.bytes_read.fetch_add(bytes, Ordering::Relaxed);
             }
         };
         if files.len() > 1 && self.shared.threads {
@@ -347,7 +324,10 @@ pub(crate) fn register(shared: &Shared, segments: &[u32]) -> Result<(), SpoolErr
     for &number in segments {
         let name = segment::path(number);
         let file = shared.disk.open(&name).map_err(SpoolError::io("open", &*name))?;
-        Title::read(&*file, number)?;
+        // One that cannot be read is left alone, as its records are; see [`Job::read`].
+        if let Err(error @ SpoolError::Version { .. }) = Title::read(&*file, number) {
+            return Err(error);
+        }
         let bytes = file.len().map_err(SpoolError::io("measure", name))?;
         let known = crate::index::Segment::new(file, SegmentState::Unread, bytes);
         shared.index.lock().segments.insert(number, known);

@@ -19,8 +19,8 @@ pub struct RecipientState {
     pub held_by: Option<String>,
     pub delay_notified: bool,
     pub last_reply: Option<String>,
-    /// It may have been handed over when the run ended without order: the next delivery may be
-    /// a second one.
+    /// An attempt had no answer, or may have been under way when the run ended without order: the
+    /// next delivery may be a second one.
     pub maybe_duplicate: bool,
 }
 
@@ -34,11 +34,10 @@ pub(crate) struct Note {
 }
 
 enum Change {
-    Deferred { attempt: u32, at: Timestamp, due: Timestamp, reply: Arc<str> },
+    Deferred { attempt: u32, at: Timestamp, due: Timestamp, reply: Arc<str>, maybe_duplicate: bool },
     Held(Arc<str>),
     Released,
     DelayNotified,
-    Due(Timestamp),
 }
 
 /// Texts that repeat a million times are kept once.
@@ -66,16 +65,16 @@ pub(crate) fn notes_of(event: &Event, written: Lsn, texts: &mut Texts, out: &mut
     let id = event.id.as_u64();
     for &recipient in &event.recipients {
         let change = match &event.what {
-            What::Deferred { attempt, reply, due, .. } => Change::Deferred {
+            What::Deferred { attempt, reply, due, maybe_duplicate, .. } => Change::Deferred {
                 attempt: *attempt,
                 at: event.at,
                 due: *due,
                 reply: texts.keep(reply),
+                maybe_duplicate: *maybe_duplicate,
             },
             What::Held { by, .. } => Change::Held(texts.keep(by)),
             What::Released { .. } => Change::Released,
             What::DelayNotified { .. } => Change::DelayNotified,
-            What::Due { due, .. } => Change::Due(*due),
             What::Delivered { .. }
             | What::Bounced { .. }
             | What::Expired { .. }
@@ -101,16 +100,16 @@ impl Folded {
         let state = &mut self.state;
         self.last_segment = self.last_segment.max(note.written.segment);
         match &note.change {
-            Change::Deferred { attempt, at, due, reply } => {
+            Change::Deferred { attempt, at, due, reply, maybe_duplicate } => {
                 state.attempts = state.attempts.max(*attempt);
                 state.first_failed_at = state.first_failed_at.or(Some(*at));
                 state.due = Some(*due);
                 state.last_reply = Some(reply.to_string());
+                state.maybe_duplicate |= maybe_duplicate;
             }
             Change::Held(by) => state.held_by = Some(by.to_string()),
             Change::Released => state.held_by = None,
             Change::DelayNotified => state.delay_notified = true,
-            Change::Due(due) => state.due = Some(*due),
         }
     }
 }
@@ -146,6 +145,7 @@ mod tests {
             attempt,
             reply: "451".into(),
             due: Timestamp::from_micros(due),
+            maybe_duplicate: attempt == 1,
         };
         let at = |offset| Lsn { segment: 3, offset };
         let (mut notes, mut texts) = (Vec::new(), Texts::default());
@@ -162,6 +162,7 @@ mod tests {
         assert_eq!(folded[0].state.attempts, 2);
         assert_eq!(folded[0].state.due, Some(Timestamp::from_micros(50)));
         assert_eq!(folded[0].state.held_by.as_deref(), Some("ann"));
+        assert!(folded[0].state.maybe_duplicate, "an answer to a later attempt takes nothing back");
         assert_eq!(folded[1].state, RecipientState::default());
     }
 }

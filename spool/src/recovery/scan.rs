@@ -21,6 +21,13 @@ impl<'a> Window<'a> {
         Ok(Self { file, file_bytes: file.len()?, step, start: 0, bytes: Vec::new() })
     }
 
+    /// The file has been written to: what was read is read again.
+    pub(crate) fn refresh(&mut self) -> io::Result<()> {
+        self.bytes.clear();
+        self.file_bytes = self.file.len()?;
+        Ok(())
+    }
+
     /// `None` when the file is not that long.
     pub(crate) fn get(&mut self, at: u64, n: usize) -> io::Result<Option<&[u8]>> {
         let n_bytes = n as u64;

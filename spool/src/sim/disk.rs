@@ -46,6 +46,10 @@ struct State {
     /// No file may be made or become longer.
     no_growth: bool,
     space: Option<Space>,
+    /// Files that can be read so many times more.
+    unreadable: BTreeMap<String, u64>,
+    /// So many times more no file of the folder can be opened, with this error of the system.
+    unopenable: BTreeMap<String, (u64, i32)>,
     /// What each operation was, for a failing test's message.
     log: Vec<String>,
 }
@@ -94,6 +98,16 @@ impl SimDisk {
     /// Until it is switched off, no file can be made or become longer.
     pub fn fault_growth(&self, on: bool) {
         self.state.lock().no_growth = on;
+    }
+
+    /// A file fails to be read after so many more reads.
+    pub fn fault_reads(&self, path: &str, after: u64) {
+        self.state.lock().unreadable.insert(path.into(), after);
+    }
+
+    /// The next `n` files of a folder that are opened are refused with this error of the system.
+    pub fn fault_opens(&self, dir: &str, n: u64, errno: i32) {
+        self.state.lock().unopenable.insert(dir.into(), (n, errno));
     }
 
     pub fn clear_faults(&self) {
@@ -222,9 +236,13 @@ impl State {
 
 impl Disk for SimDisk {
     fn open(&self, path: &str) -> io::Result<Arc<dyn DiskFile>> {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
         if state.power_off {
             return Err(eio());
+        }
+        if let Some((left @ 1.., errno)) = state.unopenable.get_mut(split(path).0) {
+            *left -= 1;
+            return Err(io::Error::from_raw_os_error(*errno));
         }
         let inode = state.find(path)?;
         Ok(Arc::new(SimFile { state: Arc::clone(&self.state), inode, path: path.into() }))
@@ -336,8 +354,10 @@ impl DiskFile for SimFile {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let state = self.state.lock();
-        if state.power_off {
+        let mut state = self.state.lock();
+        let left = state.unreadable.get_mut(&self.path);
+        let broken = left.is_some_and(|left| std::mem::replace(left, left.saturating_sub(1)) == 0);
+        if state.power_off || broken {
             return Err(eio());
         }
         let live = &state.files[self.inode].live;

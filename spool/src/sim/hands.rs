@@ -55,10 +55,14 @@ impl Hands {
         });
     }
 
+    pub fn metrics(&self) -> &SpoolMetrics {
+        &self.shared.metrics
+    }
+
     /// Stops in order.
     pub fn close(mut self) {
         self.commit();
-        self.committer.close();
+        self.committer.close(true);
     }
 
     /// Accepts one message.

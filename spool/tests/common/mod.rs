@@ -74,7 +74,8 @@ pub fn delivered(id: SpoolId, recipients: Vec<u16>) -> Event {
 
 pub fn deferred(id: SpoolId, recipients: Vec<u16>, attempt: u32, due: Timestamp) -> Event {
     let (hop, host, reply) = ("cloud".into(), "mx".into(), "451 later".into());
-    let what = What::Deferred { hop, host, generation: 1, attempt, reply, due };
+    let maybe_duplicate = false;
+    let what = What::Deferred { hop, host, generation: 1, attempt, reply, due, maybe_duplicate };
     Event { id, recipients, at: Timestamp::from_micros(u64::from(attempt)), what }
 }
 

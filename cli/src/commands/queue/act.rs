@@ -80,6 +80,12 @@ fn show(request: &ActionRequest, acted: &Acted, console: &mut Console<'_>) -> Re
         let busy = count(acted.busy_recipients, "recipient");
         console.screen.line(&format!("{busy} left alone: being delivered at this moment."))?;
     }
+    if acted.table_held_recipients > 0 {
+        let held = count(acted.table_held_recipients, "recipient");
+        console.screen.line(&format!(
+            "{held} left on hold by the table: the next change of the entry releases them."
+        ))?;
+    }
     match opposite(request.action) {
         Some(back) if !acted.dry_run => {
             let words = selector_words(&request.selector);

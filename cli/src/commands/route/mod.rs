@@ -2,6 +2,7 @@
 
 mod edit;
 mod files;
+mod history;
 mod list;
 
 use super::Console;
@@ -15,6 +16,7 @@ pub(super) async fn run(command: RouteCommand, console: &mut Console<'_>) -> Res
         RouteCommand::Set(args) => edit::set(args, console).await,
         RouteCommand::Remove { addresses, edit } => edit::remove(addresses, edit, console).await,
         RouteCommand::Import(args) => files::import(args, console).await,
+        RouteCommand::History { limit } => history::run(limit, console).await,
         RouteCommand::Export { file, generation } => {
             files::export(&file, generation, console).await
         }
