@@ -8,7 +8,7 @@ use mail::{SiteName, Unlisted};
 
 use crate::reader::Reader;
 use crate::suggest;
-use crate::types::{Config, Hosts};
+use crate::types::{CertificateSenders, Config, Hosts};
 use crate::{Host, HostPort};
 
 pub(crate) fn check(config: &Config, reader: &mut Reader) {
@@ -17,6 +17,8 @@ pub(crate) fn check(config: &Config, reader: &mut Reader) {
     binds_apart(config, reader);
     no_loop(config, reader);
     networks_narrow(config, reader);
+    certificates_told_apart(config, reader);
+    xclient_behind_proxy(config, reader);
 }
 
 /// Two sections of one name have the same path, so the place is that of the n-th setting.
@@ -158,6 +160,47 @@ fn networks_narrow(config: &Config, reader: &mut Reader) {
                 let key = format!("listener[{}].{key}", listener.name);
                 reader.note(&key, format!("{net} is too wide: {danger}"));
             }
+        }
+    }
+}
+
+/// A certificate that a provider shows for all its customers says which provider it is, and not
+/// which customer.
+fn certificates_told_apart(config: &Config, reader: &mut Reader) {
+    let is_shared =
+        |it: &&String| *it == "protection.outlook.com" || it.ends_with(".protection.outlook.com");
+    for listener in &config.listeners {
+        let Some(name) = listener.relay_certificates.iter().find(is_shared) else { continue };
+        let key = format!("listener[{}].relay_certificates", listener.name);
+        let everyone = format!("Exchange Online shows {name} for every one of its tenants");
+        match listener.relay_certificate_senders {
+            CertificateSenders::Any => reader.note(
+                &key,
+                format!(
+                    "{everyone}: this would be an open relay for all of them; \
+                     write relay_certificate_senders = \"relay_domains\" as well, or leave it out"
+                ),
+            ),
+            CertificateSenders::RelayDomains => reader.warn(
+                &key,
+                format!("{everyone}: each of them can send here in the name of a relay domain"),
+            ),
+        }
+    }
+}
+
+/// XCLIENT is a right of the client that the PROXY header names, not of the balancer.
+fn xclient_behind_proxy(config: &Config, reader: &mut Reader) {
+    for listener in &config.listeners {
+        let meets = |it: &&IpNet| {
+            listener.proxy_protocol_from.iter().any(|net| net.contains(*it) || it.contains(net))
+        };
+        if let Some(net) = listener.xclient_from.iter().find(meets) {
+            let message = format!(
+                "{net} is in proxy_protocol_from as well: behind a PROXY header its client is \
+                 asked for, so name the filters here, not the balancers"
+            );
+            reader.warn(&format!("listener[{}].xclient_from", listener.name), message);
         }
     }
 }

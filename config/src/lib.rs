@@ -33,7 +33,7 @@ pub use host::{Host, HostPort};
 pub use mistakes::{Mistake, Mistakes};
 pub use reference::reference;
 pub use types::{
-    Admin, BareNewline, Chunking, Config, DeliverySettings, DeliveryTimeouts, Hosts, IpPreference,
-    Limits, Listener, Log, LogFormat, Portal, RelayDomain, Role, Routing, Server, Site,
-    SpoolSettings, TlsFiles, TlsPolicy,
+    Admin, BareNewline, CertificateSenders, Chunking, Config, DeliverySettings, DeliveryTimeouts,
+    Hosts, IpPreference, Limits, Listener, Log, LogFormat, Portal, RelayDomain, Role, Routing,
+    Server, Site, SpoolSettings, TlsFiles, TlsPolicy,
 };

@@ -31,8 +31,9 @@ impl Config {
         }
         let base = Path::new(origin).parent().unwrap_or_else(|| Path::new(""));
         let mut reader = Reader::new(base);
-        let config = sections::read(root.get_ref(), &mut reader);
+        let mut config = sections::read(root.get_ref(), &mut reader);
         if reader.notes.is_empty() {
+            config.warnings = reader.warnings.into_mistakes(text, origin);
             Ok(config)
         } else {
             Err(reader.notes.into_mistakes(text, origin))
@@ -66,7 +67,7 @@ impl Config {
         let mut findings = Findings::default();
         check_files(&config, &mut findings);
         if findings.mistakes.is_empty() {
-            config.warnings = findings.warnings.into_mistakes(&text, &origin);
+            config.warnings.join(findings.warnings.into_mistakes(&text, &origin));
             return Ok(config);
         }
         Err(findings.mistakes.into_mistakes(&text, &origin))

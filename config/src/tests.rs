@@ -227,6 +227,39 @@ role = "submission"
 }
 
 #[test]
+fn a_certificate_that_all_tenants_show_admits_none_of_them() {
+    let relay = r#"
+[[listener]]
+name = "cloud"
+bind = "127.0.0.1:1"
+role = "relay"
+tls_certificate = "a.pem"
+tls_key = "a.key"
+client_ca = "ca.pem"
+relay_certificates = ["edge.contoso.example", "Mail.Protection.Outlook.com"]
+"#;
+    check(
+        &first_day_and(relay),
+        expect![[r#"
+            causeway.toml:34:22: listener[cloud].relay_certificates: Exchange Online shows mail.protection.outlook.com for every one of its tenants: this would be an open relay for all of them; write relay_certificate_senders = "relay_domains" as well, or leave it out
+        "#]],
+    );
+    let bound = format!("{relay}relay_certificate_senders = \"relay_domains\"\n");
+    let config = parse(&first_day_and(&bound));
+    let warnings = config.warnings().to_string();
+    assert!(warnings.contains("can send here in the name of a relay domain"), "{warnings}");
+}
+
+#[test]
+fn a_balancer_that_may_xclient_is_warned_about() {
+    let networks = "proxy_protocol_from = [\"192.0.2.0/28\"]\nxclient_from = [\"192.0.2.1\"]\n";
+    let text = SAMPLES[0].1.replacen("role = \"mx\" ", &format!("{networks}role = \"mx\" "), 1);
+    let warnings = parse(&text).warnings().to_string();
+    assert!(warnings.contains("listener[mx].xclient_from: 192.0.2.1/32 is in"), "{warnings}");
+    assert!(SAMPLES.iter().all(|(_, text)| parse(text).warnings().list.is_empty()));
+}
+
+#[test]
 fn sections_that_are_right_alone_may_be_wrong_together() {
     check(
         &first_day_and(

@@ -59,6 +59,7 @@ pub struct Listener {
     pub client_ca: Option<PathBuf>,
     /// Role relay: who may send to any recipient, by a DNS name in its certificate; lower case.
     pub relay_certificates: Vec<String>,
+    pub relay_certificate_senders: CertificateSenders,
     pub bare_newline: BareNewline,
     /// These three lower the limit of the same name in [`Limits`] for one listener.
     pub connections_max: Option<usize>,
@@ -74,6 +75,14 @@ pub enum Role {
     Relay,
     /// Users who signed in.
     Submission,
+}
+
+/// Whose mail a client may bring that is admitted by its certificate alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CertificateSenders {
+    Any,
+    /// Reverse-paths of relay domains, and the null one.
+    RelayDomains,
 }
 
 /// What becomes of a CR or LF that stands alone.

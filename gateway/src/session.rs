@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::Context;
 use std::time::Duration;
 
-use mail::{Path, Reply};
+use mail::{Path, Reply, ReversePath};
 use prometheus::IntGauge;
 use router::Admission;
 use smtp::server::{Peer, Phase, Session, Step, Verdict};
@@ -18,15 +18,13 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use crate::limits::Slot;
 use crate::proxy;
 use crate::receive::Body;
-use crate::settings::{Settings, contains};
+use crate::settings::{Sender, Settings, contains};
 use crate::shared::{ListenerState, Shared};
 use crate::tls;
 use crate::wire::Wire;
 
 const SHUTTING_DOWN: Reply = Reply::new(421, (4, 3, 2), "Shutting down, try again");
 const TOO_SLOW: Reply = Reply::new(421, (4, 4, 2), "Timed out, closing");
-const NOT_ADMITTED: Reply =
-    Reply::new(550, (5, 7, 1), "Neither your network nor your certificate is admitted here");
 
 const TOO_MANY_OF_YOU: &[u8] = b"421 4.7.0 Too many connections from your address or network\r\n";
 
@@ -246,14 +244,19 @@ impl Shell {
     }
 
     fn judge_sender(&mut self, size: Option<u64>) -> Option<Step> {
-        let certificate = self.session.certificate();
-        let answer = if self.settings.admits(self.session.peer().address, certificate) {
-            crate::receive::admit(&self.shared, &self.listener, size.unwrap_or(0))
-        } else {
-            Err(NOT_ADMITTED)
-        };
+        let room = |()| crate::receive::admit(&self.shared, &self.listener, size.unwrap_or(0));
+        let answer = self.admit().and_then(room);
         self.session.sender(answer, &mut self.out);
         None
+    }
+
+    fn admit(&self) -> Result<(), Reply> {
+        let reverse_path = self.session.transaction().map(|it| &it.envelope.reverse_path);
+        self.settings.admit(Sender {
+            address: self.session.peer().address,
+            certificate: self.session.certificate(),
+            reverse_path: reverse_path.unwrap_or(&ReversePath::Null),
+        })
     }
 
     fn judge_recipient(&mut self, path: Path) -> Option<Step> {

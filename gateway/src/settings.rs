@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{BareNewline, Config, Limits, Listener, Role};
+use config::{BareNewline, CertificateSenders, Config, Limits, Listener, Role};
 use ipnet::IpNet;
+use mail::{Domain, Reply, ReversePath};
 use smtp::server::Rules;
 
 use crate::limits::ConnectionLimits;
@@ -20,7 +21,22 @@ pub(crate) struct Settings {
     pub(crate) xclient_from: Vec<IpNet>,
     pub(crate) relay_from: Vec<IpNet>,
     pub(crate) relay_certificates: Vec<String>,
+    /// Whom clients that are admitted by certificate may send for; `None`: for anybody.
+    pub(crate) certificate_senders: Option<Vec<Domain>>,
 }
+
+/// Who asks to send.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sender<'a> {
+    pub(crate) address: IpAddr,
+    pub(crate) certificate: Option<&'a str>,
+    pub(crate) reverse_path: &'a ReversePath,
+}
+
+const NOT_ADMITTED: Reply =
+    Reply::new(550, (5, 7, 1), "Neither your network nor your certificate is admitted here");
+const NOT_YOUR_SENDER: Reply =
+    Reply::new(550, (5, 7, 1), "Your certificate is admitted for senders of our domains only");
 
 /// How long a client may take.
 #[derive(Clone, Copy, Debug)]
@@ -61,19 +77,29 @@ impl Settings {
             xclient_from: listener.xclient_from.clone(),
             relay_from: listener.relay_from.clone(),
             relay_certificates: listener.relay_certificates.clone(),
+            certificate_senders: certificate_senders(config, listener),
         }
     }
 
     /// Whether a client may send at all. A listener for the sites is for nobody else.
-    pub(crate) fn admits(&self, address: IpAddr, certificate: Option<&str>) -> bool {
+    pub(crate) fn admit(&self, sender: Sender<'_>) -> Result<(), Reply> {
         match self.role {
-            Role::Mx => true,
-            Role::Submission => false,
-            Role::Relay => {
-                contains(&self.relay_from, address)
-                    || certificate
-                        .is_some_and(|it| self.relay_certificates.iter().any(|name| name == it))
-            }
+            Role::Mx => Ok(()),
+            Role::Submission => Err(NOT_ADMITTED),
+            Role::Relay if contains(&self.relay_from, sender.address) => Ok(()),
+            Role::Relay => self.admit_by_certificate(sender),
+        }
+    }
+
+    fn admit_by_certificate(&self, sender: Sender<'_>) -> Result<(), Reply> {
+        let is_known = |it| self.relay_certificates.iter().any(|name| name == it);
+        if !sender.certificate.is_some_and(is_known) {
+            return Err(NOT_ADMITTED);
+        }
+        match (&self.certificate_senders, sender.reverse_path) {
+            (None, _) | (_, ReversePath::Null) => Ok(()),
+            (Some(ours), ReversePath::Mailbox(it)) if ours.contains(it.domain()) => Ok(()),
+            (Some(_), ReversePath::Mailbox(_)) => Err(NOT_YOUR_SENDER),
         }
     }
 
@@ -81,6 +107,15 @@ impl Settings {
     pub(crate) fn pick_name(&self, names: Vec<String>) -> Option<Box<str>> {
         let admitted = names.iter().position(|it| self.relay_certificates.contains(it));
         names.into_iter().nth(admitted.unwrap_or(0)).map(String::into_boxed_str)
+    }
+}
+
+fn certificate_senders(config: &Config, listener: &Listener) -> Option<Vec<Domain>> {
+    match listener.relay_certificate_senders {
+        CertificateSenders::Any => None,
+        CertificateSenders::RelayDomains => {
+            Some(config.relay_domains.iter().map(|it| it.name.clone()).collect())
+        }
     }
 }
 
