@@ -153,7 +153,7 @@ impl Shell {
             address: client.ip().to_canonical(),
             port: client.port(),
             name: None,
-            may_xclient: contains(&settings.xclient_from, from.ip()),
+            may_xclient: contains(&settings.xclient_from, client.ip()),
         };
         Ok(Self {
             shared: Arc::clone(shared),

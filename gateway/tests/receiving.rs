@@ -138,6 +138,27 @@ fn a_trusted_balancer_says_who_the_client_is_and_nobody_else_does() {
 }
 
 #[test]
+fn whoever_comes_through_a_balancer_has_not_its_rights() {
+    let networks =
+        "proxy_protocol_from = [\"127.0.0.0/8\"]\nxclient_from = [\"127.0.0.0/8\", \"192.0.2.9\"]";
+    let world = start(networks, "");
+    let greeted = |ip: &str| {
+        let mut client = world.connect();
+        client.send(format!("PROXY TCP4 {ip} 198.51.100.1 4711 25\r\n"));
+        client.expect("220");
+        let offers = client.ask("EHLO client.example", "250");
+        (client, offers)
+    };
+    let (mut stranger, offers) = greeted("192.0.2.7");
+    assert!(!offers.contains("XCLIENT"), "{offers}");
+    stranger.ask("XCLIENT ADDR=10.0.0.1", "550 5.7.0");
+    let (mut filter, _) = greeted("192.0.2.9");
+    filter.ask("XCLIENT ADDR=10.0.0.1", "220");
+    drop((stranger, filter));
+    world.finish();
+}
+
+#[test]
 fn one_address_gets_only_so_many_connections() {
     let limits = "[limits]\nconnections_per_ip_max = 2\n";
     let world = start("proxy_protocol_from = [\"127.0.0.0/8\"]", limits);
@@ -338,9 +359,14 @@ mod tls {
         let server = pair(dir.path());
         let ca = dir.path().join("ca.pem");
         let (chain, key) = client_pair(&ca, "Mail.Site.example");
-        for (admitted, want) in [("mail.site.example", "250"), ("other.example", "550 5.7.1")] {
+        let bound = "relay_certificate_senders = \"relay_domains\"\n";
+        for (admitted, senders, want, other) in [
+            ("mail.site.example", "", "250", "250"),
+            ("mail.site.example", bound, "250", "550 5.7.1 Your certificate"),
+            ("other.example", "", "550 5.7.1 Neither", "550 5.7.1 Neither"),
+        ] {
             let role = format!(
-                "role = \"relay\"\nclient_ca = {:?}\nrelay_certificates = [{admitted:?}]\n{}",
+                "role = \"relay\"\nclient_ca = {:?}\nrelay_certificates = [{admitted:?}]\n{senders}{}",
                 ca.display().to_string(),
                 listener(dir.path()),
             );
@@ -359,7 +385,11 @@ mod tls {
             let tls = ClientConnection::new(Arc::new(config), name).unwrap();
             let mut client = Client::over(StreamOwned::new(tls, plain.into_stream()));
             client.ask("EHLO client.example", "250");
-            client.ask("MAIL FROM:<>", want);
+            for path in ["", "anna@known.example"] {
+                client.ask(&format!("MAIL FROM:<{path}>"), want);
+                client.ask("RSET", "250");
+            }
+            client.ask("MAIL FROM:<mallory@elsewhere.example>", other);
             drop(client);
             world.finish();
         }
