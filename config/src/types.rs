@@ -195,8 +195,9 @@ pub struct SpoolSettings {
 #[derive(Clone, Debug)]
 pub struct Limits {
     pub connections_max: usize,
+    /// Per address of IPv4 and /64 of IPv6.
     pub connections_per_ip_max: usize,
-    /// Per /24 of IPv4 and /64 of IPv6.
+    /// Per /24 of IPv4 and /48 of IPv6.
     pub connections_per_net_max: usize,
     pub recipients_max: usize,
     pub message_bytes_max: u64,

@@ -12,7 +12,8 @@ pub struct GatewayMetrics {
     pub sessions_open: IntGauge,
     /// Connections open now, by `listener`.
     pub connections: IntGaugeVec,
-    /// Connections that were turned away, by `listener` and `limit`: all, ip, net, descriptors.
+    /// Connections that were turned away, by `listener` and `limit`: all, listener, ip, net,
+    /// descriptors.
     pub turned_away: IntCounterVec,
     /// Messages at their end, by `listener` and `verdict`: accepted, loop, full, failed.
     pub messages: IntCounterVec,

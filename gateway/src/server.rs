@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::accept;
 use crate::bind::{BindError, bind};
-use crate::limits::{Connections, Stress, StressMeter, Usage};
+use crate::limits::{Connections, OfListener, Stress, StressMeter, Usage};
 use crate::loop_mark::LoopMark;
 use crate::metrics::GatewayMetrics;
 use crate::policy::{Handoff, Policy};
@@ -241,6 +241,7 @@ fn bound(
         name: listener.name.as_str().into(),
         settings: ArcSwap::from_pointee(Settings::new(config, listener)),
         tls,
+        connections: OfListener::default(),
         metrics: metrics.of(&listener.name),
     };
     Ok(Bound { state: Arc::new(state), address, sockets })

@@ -69,7 +69,8 @@ impl Settings {
                 handshake: limits.tls_handshake_timeout,
             },
             connections: ConnectionLimits {
-                all: limits.connections_max.min(listener.connections_max.unwrap_or(usize::MAX)),
+                all: limits.connections_max,
+                on_listener: listener.connections_max.unwrap_or(usize::MAX),
                 per_ip: limits.connections_per_ip_max,
                 per_net: limits.connections_per_net_max,
             },

@@ -8,7 +8,7 @@ use spool::Spool;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::limits::{Connections, Stress};
+use crate::limits::{Connections, OfListener, Stress};
 use crate::loop_mark::LoopMark;
 use crate::metrics::{GatewayMetrics, ListenerMetrics};
 use crate::policy::{Handoff, Policy};
@@ -34,6 +34,7 @@ pub(crate) struct ListenerState {
     pub(crate) name: Box<str>,
     pub(crate) settings: ArcSwap<Settings>,
     pub(crate) tls: Option<Tls>,
+    pub(crate) connections: OfListener,
     pub(crate) metrics: ListenerMetrics,
 }
 
