@@ -84,15 +84,37 @@ impl Body {
         by_rate.min(self.progress_at + patience)
     }
 
-    pub(crate) fn wants_drain(&self) -> bool {
-        self.incoming.wants_drain()
+    /// What is to be done about the memory that bodies take up. `is_in_head`: the octets must
+    /// stay where they are.
+    pub(crate) fn relief(&mut self, is_in_head: bool) -> Relief {
+        let wants_drain = self.incoming.wants_drain();
+        let buffered = self.incoming.body_mut().len();
+        let shared = &self.held.shared;
+        let memory = Memory {
+            used: shared.stress.body_bytes(),
+            short: shared.body_bytes_max,
+            most: shared.memory_bytes_max,
+        };
+        match memory.relief(buffered, is_in_head) {
+            Relief::None if wants_drain && !is_in_head => Relief::Drain,
+            relief => relief,
+        }
     }
 
-    /// Moves what has come of a large body to the disk.
+    /// Moves what has come of a body to the disk, as that of a large one.
     pub(crate) async fn drain(&mut self) -> Result<(), Reply> {
-        let drained = self.incoming.drain().await;
-        self.grown(0);
+        let drained = match self.incoming.wants_drain() {
+            true => self.incoming.drain().await,
+            false => self.incoming.spill().await,
+        };
+        self.held.set(self.incoming.body_mut().len() as u64);
         drained.map_err(|error| failed(&error, &self.listener))
+    }
+
+    /// The message is given up for want of memory.
+    pub(crate) fn crowded_out(&self) -> Reply {
+        self.listener.metrics.full.inc();
+        BUSY
     }
 
     /// Makes the message durable and hands it on; gives the reply to the client. Whether the
@@ -148,6 +170,40 @@ async fn hand_on_late(
     if let Ok(Accepted { receipt, message }) = commit.await {
         tracing::warn!(id = %receipt.id(), "Accepted late; its client may send it again.");
         shared.handoff.submit(message);
+    }
+}
+
+/// A body of at least this size is worth a file of its own when memory is short.
+const SPILL_BYTES: usize = 64 << 10;
+
+/// What a session does for the memory of all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Relief {
+    None,
+    /// Its body goes to the disk.
+    Drain,
+    /// Its body is given up, and its client told to come again.
+    GiveUp,
+}
+
+/// Octets of bodies on their way in.
+#[derive(Clone, Copy, Debug)]
+struct Memory {
+    used: u64,
+    /// From here on bodies that are not small are moved to the disk.
+    short: u64,
+    /// And from here on those that cannot be moved are given up.
+    most: u64,
+}
+
+impl Memory {
+    fn relief(self, buffered: usize, is_in_head: bool) -> Relief {
+        match () {
+            () if self.used <= self.short || buffered == 0 => Relief::None,
+            () if buffered >= SPILL_BYTES && !is_in_head => Relief::Drain,
+            () if self.used > self.most => Relief::GiveUp,
+            () => Relief::None,
+        }
     }
 }
 
@@ -243,4 +299,23 @@ fn with_date(then: impl FnOnce(&str)) {
         }
         then(text);
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_that_runs_short_is_freed_and_never_passed() {
+        let relief = |used, buffered, is_in_head| {
+            Memory { used, short: 95, most: 100 }.relief(buffered, is_in_head)
+        };
+        assert_eq!(relief(95, 1 << 20, false), Relief::None);
+        assert_eq!(relief(96, 1 << 20, false), Relief::Drain);
+        assert_eq!(relief(96, 1 << 10, false), Relief::None);
+        assert_eq!(relief(101, 1 << 20, false), Relief::Drain);
+        assert_eq!(relief(101, 1 << 10, false), Relief::GiveUp);
+        assert_eq!(relief(101, 1 << 20, true), Relief::GiveUp);
+        assert_eq!(relief(101, 0, false), Relief::None);
+    }
 }

@@ -120,6 +120,7 @@ impl Server {
             connections: Arc::new(Connections::default()),
             stress: Stress::default(),
             body_bytes_max: limits.memory_bytes_max / 100 * BODY_PERCENT_MAX,
+            memory_bytes_max: limits.memory_bytes_max,
             loop_mark,
             tracker,
             stop,
@@ -183,6 +184,11 @@ impl Serving {
     /// Time-outs are short now because limits are near.
     pub fn is_under_stress(&self) -> bool {
         self.shared.stress.is_on()
+    }
+
+    /// Octets of bodies in memory that are on their way in.
+    pub fn body_bytes(&self) -> u64 {
+        self.shared.stress.body_bytes()
     }
 
     pub fn connections(&self) -> usize {

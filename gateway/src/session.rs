@@ -17,7 +17,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::limits::Slot;
 use crate::proxy;
-use crate::receive::Body;
+use crate::receive::{Body, Relief};
 use crate::settings::{Sender, Settings, contains};
 use crate::shared::{ListenerState, Shared};
 use crate::tls;
@@ -286,14 +286,7 @@ impl Shell {
 
     /// Sends what is to be sent, then waits for input and runs the session on it.
     async fn read(&mut self) -> Result<Step, End> {
-        if let Some(body) = &mut self.body
-            && !self.session.is_in_head()
-            && body.wants_drain()
-            && let Err(reply) = Box::pin(body.drain()).await
-        {
-            self.body = None;
-            self.session.spoil(reply);
-        }
+        self.make_room().await;
         if !self.out.is_empty() {
             self.flush().await?;
             self.renewed_at = Instant::now();
@@ -303,8 +296,24 @@ impl Shell {
             match timeout_at(until, self.input()).await {
                 Ok(step) => return step,
                 Err(_) if self.is_late() => return self.give_up(),
-                Err(_) => (),
+                // Others may have filled the memory meanwhile.
+                Err(_) => self.make_room().await,
             }
+        }
+    }
+
+    /// Does for the memory of all what is due: a large body goes to the disk as it comes, and
+    /// others when there is little left.
+    async fn make_room(&mut self) {
+        let Some(body) = &mut self.body else { return };
+        let outcome = match body.relief(self.session.is_in_head()) {
+            Relief::None => Ok(()),
+            Relief::Drain => Box::pin(body.drain()).await,
+            Relief::GiveUp => Err(body.crowded_out()),
+        };
+        if let Err(reply) = outcome {
+            self.body = None;
+            self.session.spoil(reply);
         }
     }
 

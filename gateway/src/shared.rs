@@ -22,8 +22,10 @@ pub(crate) struct Shared {
     pub(crate) metrics: GatewayMetrics,
     pub(crate) connections: Arc<Connections>,
     pub(crate) stress: Stress,
-    /// Octets of bodies on their way in from which MAIL is answered 452.
+    /// Octets of bodies on their way in from which MAIL is answered 452, and bodies go to the disk.
     pub(crate) body_bytes_max: u64,
+    /// And from which bodies are given up.
+    pub(crate) memory_bytes_max: u64,
     pub(crate) loop_mark: LoopMark,
     pub(crate) tracker: TaskTracker,
     pub(crate) stop: CancellationToken,

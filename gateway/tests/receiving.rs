@@ -89,6 +89,29 @@ fn a_large_body_goes_to_the_disk_as_it_comes() {
     world.finish();
 }
 
+/// Each body alone is small enough to stay in memory.
+#[test]
+fn bodies_that_fill_the_memory_together_go_to_the_disk() {
+    const LIMIT: u64 = 64 << 20;
+    let world = start("", "[limits]\nmemory_bytes_max = \"64MiB\"\n");
+    let body = format!("Subject: x\r\n\r\n{}", format!("{}\r\n", "x".repeat(998)).repeat(1000));
+    let mut clients: Vec<_> = (0..70).map(|_| world.greeted()).collect();
+    for client in &mut clients {
+        client.ask("MAIL FROM:<>", "250");
+        client.ask("RCPT TO:<anna@known.example>", "250");
+    }
+    for client in &mut clients {
+        client.send(format!("BDAT {}\r\n{body}", body.len()));
+        client.expect("250 2.0.0 Chunk received");
+        assert!(world.serving.body_bytes() <= LIMIT, "{}", world.serving.body_bytes());
+    }
+    for client in &mut clients {
+        client.ask("BDAT 0 LAST", "250 2.0.0 Queued as ");
+        assert!(octets(&world.message()).ends_with(body.as_bytes()));
+    }
+    world.finish();
+}
+
 #[test]
 fn at_the_end_idle_sessions_hear_so_and_transactions_finish() {
     let world = start("", "");
