@@ -325,6 +325,21 @@ impl Delivery {
         });
     }
 
+    /// Tells the queues that any mailbox may live elsewhere now: all waiting mail is routed again.
+    pub fn domains_changed(&self) {
+        let queues = self.0.queues.lock();
+        let waits = |leg: &Leg| leg.place != Place::InFlight;
+        let legs: Vec<LegId> =
+            queues.legs().filter(|(_, leg)| waits(leg)).map(|(id, _)| id).collect();
+        drop(queues);
+        let delivery = self.clone();
+        self.0.tracker.spawn(async move {
+            for leg in legs {
+                delivery.route_again(leg).await;
+            }
+        });
+    }
+
     /// A leg that stays where it is keeps its turn, its time and its hold.
     async fn route_again(&self, leg_id: LegId) {
         let known = {
