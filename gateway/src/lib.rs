@@ -40,6 +40,6 @@ pub use logging::{LogError, LogGuard, start as start_logging};
 pub use metrics::GatewayMetrics;
 pub use policy::{Handoff, Policy};
 pub use reference::metrics_reference;
-pub use server::{Parts, Server, Serving, Shutdown, StartError, finish};
+pub use server::{Parts, Prepared, Server, Serving, Shutdown, StartError, finish};
 pub use shard::Shards;
 pub use tls::TlsError;

@@ -151,6 +151,23 @@ fn net(ip: IpAddr) -> IpAddr {
     }
 }
 
+/// What happens from how many octets of bodies on their way in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MemoryLimits {
+    /// Bodies that are not small go to the disk.
+    pub(crate) drain: u64,
+    /// MAIL is answered 452.
+    pub(crate) refuse: u64,
+    /// What cannot go to the disk is given up.
+    pub(crate) give_up: u64,
+}
+
+impl MemoryLimits {
+    pub(crate) const fn of(bytes_max: u64) -> Self {
+        Self { drain: bytes_max / 100 * 90, refuse: bytes_max / 100 * 95, give_up: bytes_max }
+    }
+}
+
 /// What is used up, in percent of its limit.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Usage {

@@ -9,6 +9,7 @@ use smtp::server::{Received, Session, Transaction};
 use spool::{Accepted, Incoming, Receipt, SpoolError};
 use tokio::time::{Instant, timeout};
 
+use crate::limits::MemoryLimits;
 use crate::settings::Times;
 use crate::shared::{ListenerState, Shared, now};
 
@@ -26,7 +27,7 @@ const COMMIT_PATIENCE: Duration = Duration::from_secs(300);
 /// Whether a message of `size` octets may begin; 0 when its size is not known.
 pub(crate) fn admit(shared: &Shared, listener: &ListenerState, size: u64) -> Result<(), Reply> {
     let full = shared.spool.admit(size).map_err(|_| FULL);
-    let busy = if shared.stress.body_bytes() > shared.body_bytes_max { Err(BUSY) } else { Ok(()) };
+    let busy = if shared.stress.body_bytes() > shared.memory.refuse { Err(BUSY) } else { Ok(()) };
     full.and(busy).inspect_err(|_| listener.metrics.full.inc())
 }
 
@@ -90,12 +91,8 @@ impl Body {
         let wants_drain = self.incoming.wants_drain();
         let buffered = self.incoming.body_mut().len();
         let shared = &self.held.shared;
-        let memory = Memory {
-            used: shared.stress.body_bytes(),
-            short: shared.body_bytes_max,
-            most: shared.memory_bytes_max,
-        };
-        match memory.relief(buffered, is_in_head) {
+        let used = shared.stress.body_bytes();
+        match relief(shared.memory, used, buffered, is_in_head) {
             Relief::None if wants_drain && !is_in_head => Relief::Drain,
             relief => relief,
         }
@@ -186,24 +183,12 @@ pub(crate) enum Relief {
     GiveUp,
 }
 
-/// Octets of bodies on their way in.
-#[derive(Clone, Copy, Debug)]
-struct Memory {
-    used: u64,
-    /// From here on bodies that are not small are moved to the disk.
-    short: u64,
-    /// And from here on those that cannot be moved are given up.
-    most: u64,
-}
-
-impl Memory {
-    fn relief(self, buffered: usize, is_in_head: bool) -> Relief {
-        match () {
-            () if self.used <= self.short || buffered == 0 => Relief::None,
-            () if buffered >= SPILL_BYTES && !is_in_head => Relief::Drain,
-            () if self.used > self.most => Relief::GiveUp,
-            () => Relief::None,
-        }
+fn relief(limits: MemoryLimits, used: u64, buffered: usize, is_in_head: bool) -> Relief {
+    match () {
+        () if used <= limits.drain || buffered == 0 => Relief::None,
+        () if buffered >= SPILL_BYTES && !is_in_head => Relief::Drain,
+        () if used > limits.give_up => Relief::GiveUp,
+        () => Relief::None,
     }
 }
 
@@ -241,7 +226,7 @@ fn accepted_reply(receipt: &Receipt) -> Reply {
     Reply::with_text(250, (2, 0, 0), format!("Queued as {}", receipt.id()))
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {
@@ -307,15 +292,14 @@ mod tests {
 
     #[test]
     fn memory_that_runs_short_is_freed_and_never_passed() {
-        let relief = |used, buffered, is_in_head| {
-            Memory { used, short: 95, most: 100 }.relief(buffered, is_in_head)
-        };
-        assert_eq!(relief(95, 1 << 20, false), Relief::None);
-        assert_eq!(relief(96, 1 << 20, false), Relief::Drain);
-        assert_eq!(relief(96, 1 << 10, false), Relief::None);
-        assert_eq!(relief(101, 1 << 20, false), Relief::Drain);
-        assert_eq!(relief(101, 1 << 10, false), Relief::GiveUp);
-        assert_eq!(relief(101, 1 << 20, true), Relief::GiveUp);
-        assert_eq!(relief(101, 0, false), Relief::None);
+        let asked =
+            |used, buffered, is_in_head| relief(MemoryLimits::of(100), used, buffered, is_in_head);
+        assert_eq!(asked(90, 1 << 20, false), Relief::None);
+        assert_eq!(asked(91, 1 << 20, false), Relief::Drain);
+        assert_eq!(asked(91, 1 << 10, false), Relief::None);
+        assert_eq!(asked(101, 1 << 20, false), Relief::Drain);
+        assert_eq!(asked(101, 1 << 10, false), Relief::GiveUp);
+        assert_eq!(asked(101, 1 << 20, true), Relief::GiveUp);
+        assert_eq!(asked(101, 0, false), Relief::None);
     }
 }

@@ -353,7 +353,8 @@ mod tls {
                 config = pair(dir.path());
                 // Seen at the next look; a reload looks at once.
                 let config = world.config(&listener(dir.path()));
-                assert!(world.serving.reload(&config).is_empty());
+                let prepared = world.serving.prepare(&config).unwrap();
+                world.serving.apply(prepared);
             }
         }
         world.finish();
