@@ -161,6 +161,50 @@ fn what_follows_a_refusal_is_not_kept() {
     assert!(discarded && body.is_empty());
 }
 
+/// The disk is full in the middle of a message, and its client sends it all the same.
+#[test]
+fn trouble_of_ours_is_never_a_permanent_refusal() {
+    let mut rules = Rules::new("gw.example".parse().unwrap());
+    rules.message_bytes_max = 1 << 16;
+    let peer =
+        Peer { address: "192.0.2.1".parse().unwrap(), port: 25, name: None, may_xclient: false };
+    let line = [&[b'x'; 998][..], b"\r\n"].concat();
+    for n_messages in [1, 10] {
+        let mut session = Session::new(Arc::new(rules.clone()), peer.clone());
+        let (mut out, mut body) = (Vec::new(), Vec::new());
+        let mut feed = |session: &mut Session, mut input: &[u8]| {
+            loop {
+                match session.step(&mut input, &mut out, &mut body) {
+                    Step::Sender { .. } => session.sender(Ok(()), &mut out),
+                    Step::Recipient(path) => session.recipient(verdict(path), &mut out),
+                    Step::Open => session.opened(Ok(()), &mut out),
+                    Step::Discard => body.clear(),
+                    Step::Read | Step::Close => break,
+                    step => panic!("{step:?}"),
+                }
+            }
+            String::from_utf8(std::mem::take(&mut out)).unwrap()
+        };
+        feed(&mut session, b"EHLO x\r\n");
+        for _ in 0..n_messages {
+            let said = feed(&mut session, b"MAIL FROM:<>\r\nRCPT TO:<anna@b>\r\nDATA\r\n");
+            assert!(said.ends_with("354 End data with <CR><LF>.<CR><LF>\r\n"), "{said}");
+            session.spoil(Reply::new(452, (4, 3, 1), "Insufficient system storage"));
+            // As much as it may send, many times over: each message counts for itself.
+            let said = feed(&mut session, &line.repeat(if n_messages == 1 { 2000 } else { 600 }));
+            match n_messages {
+                1 => assert_eq!(said, "452 4.3.1 Insufficient system storage\r\n"),
+                _ => assert_eq!(said, ""),
+            }
+            let said = feed(&mut session, b".\r\n");
+            assert!(
+                n_messages == 1 || said == "452 4.3.1 Insufficient system storage\r\n",
+                "{said}"
+            );
+        }
+    }
+}
+
 proptest! {
     /// Every command line is answered exactly once while the session is open.
     #[test]

@@ -157,6 +157,7 @@ impl Session {
         let State::AskSender(hello, transaction) = self.take() else { return };
         match answer {
             Ok(()) => {
+                self.counters.begin_message();
                 self.state = State::Mail(hello, transaction);
                 say(&texts::SENDER_OK, out);
             }

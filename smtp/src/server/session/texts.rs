@@ -49,11 +49,22 @@ pub(super) const TOO_MANY_UNKNOWN: Reply =
     Reply::new(421, (4, 7, 0), "Too many unknown recipients, closing");
 pub(super) const TOO_MANY_MESSAGES: Reply =
     Reply::new(421, (4, 7, 0), "Too many messages in one session; connect again");
-pub(super) const SWALLOWED_ENOUGH: Reply =
+const FAR_TOO_BIG: Reply =
     Reply::new(552, (5, 3, 4), "Message is far larger than the SIZE offered, closing");
+const UNWANTED: Reply = Reply::new(421, (4, 7, 0), "Too much that nobody asked for, closing");
 
 pub(super) fn go_ahead() -> Reply {
     Reply::plain(354, "End data with <CR><LF>.<CR><LF>")
+}
+
+/// The last word to a client that goes on sending what is owed `reply`. It must not say for ever
+/// where the reply says for now.
+pub(super) fn swallowed_enough(reply: &Reply) -> Reply {
+    match reply {
+        reply if !reply.is_permanent() => reply.clone(),
+        reply if *reply == MAIL_FIRST => UNWANTED,
+        _ => FAR_TOO_BIG,
+    }
 }
 
 pub(super) fn flawed(flaw: Flaw) -> Reply {
