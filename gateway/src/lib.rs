@@ -20,6 +20,7 @@ mod limits;
 mod logging;
 mod loop_mark;
 mod metrics;
+mod pace;
 mod policy;
 mod proxy;
 mod receive;

@@ -7,10 +7,9 @@ use std::time::Duration;
 use mail::{Reply, SpoolId};
 use smtp::server::{Received, Session, Transaction};
 use spool::{Accepted, Incoming, Receipt, SpoolError};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use crate::limits::MemoryLimits;
-use crate::settings::Times;
 use crate::shared::{ListenerState, Shared, now};
 
 const FULL: Reply = Reply::new(452, (4, 3, 1), "Insufficient system storage, try again later");
@@ -36,10 +35,6 @@ pub(crate) struct Body {
     listener: Arc<ListenerState>,
     incoming: Incoming,
     held: Held,
-    started_at: Instant,
-    progress_at: Instant,
-    /// Octets that the client has sent.
-    came: u64,
 }
 
 impl Body {
@@ -56,14 +51,10 @@ impl Body {
         out.reserve(room(session));
         trace(session, hostname, id, out);
         shared.loop_mark.write_to(id, out);
-        let now = Instant::now();
         Self {
             listener: Arc::clone(listener),
             incoming,
             held: Held { shared: Arc::clone(shared), octets: 0 },
-            started_at: now,
-            progress_at: now,
-            came: 0,
         }
     }
 
@@ -71,18 +62,9 @@ impl Body {
         self.incoming.body_mut()
     }
 
-    /// Takes note of `came` octets from the client.
-    pub(crate) fn grown(&mut self, came: usize) {
-        self.came += came as u64;
-        self.progress_at = Instant::now();
+    /// Takes note of what is in the buffer now.
+    pub(crate) fn grown(&mut self) {
         self.held.set(self.incoming.body_mut().len() as u64);
-    }
-
-    /// When the next octets must be there: soon after the last ones, and in time for the rate.
-    pub(crate) fn deadline(&self, times: &Times, patience: Duration) -> Instant {
-        let for_all = Duration::from_secs(self.came / times.data_rate_min);
-        let by_rate = self.started_at + times.data_block + for_all;
-        by_rate.min(self.progress_at + patience)
     }
 
     /// What is to be done about the memory that bodies take up. `is_in_head`: the octets must
@@ -104,7 +86,7 @@ impl Body {
             true => self.incoming.drain().await,
             false => self.incoming.spill().await,
         };
-        self.held.set(self.incoming.body_mut().len() as u64);
+        self.grown();
         drained.map_err(|error| failed(&error, &self.listener))
     }
 

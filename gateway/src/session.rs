@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::limits::Slot;
+use crate::pace::Pace;
 use crate::proxy;
 use crate::receive::{Body, Relief};
 use crate::settings::{Sender, Settings, contains};
@@ -118,8 +119,7 @@ struct Shell {
     /// Input that was read and not used yet.
     rest: Vec<u8>,
     body: Option<Box<Body>>,
-    /// When the client last completed something.
-    renewed_at: Instant,
+    pace: Pace,
     stopped: Pin<Box<WaitForCancellationFutureOwned>>,
     _slot: Slot,
 }
@@ -163,7 +163,7 @@ impl Shell {
             out: Vec::new(),
             rest,
             body: None,
-            renewed_at: Instant::now(),
+            pace: Pace::start(),
             settings,
             stopped: Box::pin(shared.stop.clone().cancelled_owned()),
             _slot: slot,
@@ -221,6 +221,7 @@ impl Shell {
     fn advance(&mut self, mut input: &[u8]) -> Step {
         let mut scratch = Vec::new();
         let before = input.len();
+        let was_in_body = self.session.phase() == Phase::Body;
         loop {
             let place = self.body.as_mut().map_or(&mut scratch, |it| it.buffer());
             let step = match self.session.step(&mut input, &mut self.out, place) {
@@ -234,8 +235,11 @@ impl Shell {
                 step => Some(step),
             };
             if let Some(step) = step {
-                if let Some(body) = &mut self.body {
-                    body.grown(before - input.len());
+                self.body.iter_mut().for_each(|it| it.grown());
+                match (was_in_body, self.session.phase()) {
+                    (true, Phase::Body) => self.pace.grown(before - input.len()),
+                    (false, Phase::Body) => self.pace = Pace::start(),
+                    (_, Phase::Greeting | Phase::Command) => (),
                 }
                 self.rest.extend_from_slice(input);
                 return step;
@@ -279,6 +283,7 @@ impl Shell {
             let hostname = self.settings.rules.hostname.as_str();
             let body = Body::open(&self.shared, &self.listener, &self.session, hostname);
             self.body = Some(Box::new(body));
+            self.pace = Pace::start();
         });
         self.session.opened(answer, &mut self.out);
         None
@@ -289,7 +294,7 @@ impl Shell {
         self.make_room().await;
         if !self.out.is_empty() {
             self.flush().await?;
-            self.renewed_at = Instant::now();
+            self.pace.renew();
         }
         loop {
             let until = self.look_up_at();
@@ -336,18 +341,18 @@ impl Shell {
         self.stopped.as_mut().poll(context).is_ready()
     }
 
-    /// Until when the client may be silent. A body must also make its rate on the whole: a client
-    /// that sends an octet now and then meets every other limit for ever.
+    /// Until when the client may be silent.
     fn deadline(&self) -> Instant {
         let times = &self.settings.times;
-        let patience = self.hurried(match self.session.phase() {
+        let phase = self.session.phase();
+        let patience = self.hurried(match phase {
             Phase::Greeting => times.greeting,
             Phase::Command => times.command,
             Phase::Body => times.data_block,
         });
-        match &self.body {
-            Some(body) => body.deadline(times, patience),
-            None => self.renewed_at + patience,
+        match phase {
+            Phase::Body => self.pace.body_deadline(times, patience),
+            Phase::Greeting | Phase::Command => self.pace.command_deadline(patience),
         }
     }
 
@@ -407,7 +412,7 @@ impl Shell {
                 let name = self.settings.pick_name(tls::client_names(connection));
                 self.session.tls_started(info, name);
                 self.wire = Wire::Tls(Box::new(stream));
-                self.renewed_at = Instant::now();
+                self.pace.renew();
                 count("ok");
                 Ok(())
             }

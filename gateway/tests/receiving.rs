@@ -259,6 +259,25 @@ fn a_body_must_keep_up_a_rate_however_often_an_octet_comes() {
     world.finish();
 }
 
+/// What is thrown away takes time as well, and its client is to hear why.
+#[test]
+fn a_refused_body_that_comes_steadily_is_answered_with_its_refusal() {
+    let limits = "[limits]\ndata_rate_min = 1\ndata_block_timeout = \"1s\"\n";
+    let world = start("", limits);
+    let mut client = world.greeted();
+    client.ask("MAIL FROM:<>", "250");
+    client.ask("RCPT TO:<anna@known.example>", "250");
+    client.ask("DATA", "354");
+    client.send("Subject: x\r\n\r\nbare\nnewline\r\n");
+    let end = std::time::Instant::now() + std::time::Duration::from_millis(1500);
+    while std::time::Instant::now() < end {
+        client.send("and more\r\n");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    client.ask(".", "550 5.6.11");
+    world.finish();
+}
+
 #[test]
 fn under_stress_silence_is_short_and_mail_still_comes_in() {
     let limits = "[limits]\nconnections_max = 10\nstress_at_percent = 50\n\
