@@ -15,7 +15,8 @@ pub struct GatewayMetrics {
     /// Connections that were turned away, by `listener` and `limit`: all, listener, ip, net,
     /// descriptors.
     pub turned_away: IntCounterVec,
-    /// Messages at their end, by `listener` and `verdict`: accepted, loop, full, failed.
+    /// Messages at their end, by `listener` and `verdict`: accepted, loop, full, failed; and late
+    /// for one that failed and was on disk all the same, so that it was discarded.
     pub messages: IntCounterVec,
     /// Octets of accepted bodies, by `listener`.
     pub message_bytes: IntCounterVec,
@@ -96,6 +97,7 @@ impl GatewayMetrics {
             looped: label(&self.messages, "loop"),
             full: label(&self.messages, "full"),
             failed: label(&self.messages, "failed"),
+            late: label(&self.messages, "late"),
             bytes: self.message_bytes.with_label_values(&[listener]),
             recipients_accepted: label(&self.recipients, "accepted"),
             recipients_refused: label(&self.recipients, "refused"),
@@ -110,6 +112,7 @@ pub(crate) struct ListenerMetrics {
     pub(crate) looped: IntCounter,
     pub(crate) full: IntCounter,
     pub(crate) failed: IntCounter,
+    pub(crate) late: IntCounter,
     pub(crate) bytes: IntCounter,
     pub(crate) recipients_accepted: IntCounter,
     pub(crate) recipients_refused: IntCounter,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mail::{Reply, SpoolId};
 use smtp::server::{Received, Session, Transaction};
-use spool::{Accepted, Incoming, Receipt, SpoolError};
+use spool::{Accepted, Event, Incoming, Receipt, Spool, SpoolError, What};
 use tokio::time::timeout;
 
 use crate::limits::MemoryLimits;
@@ -116,8 +116,10 @@ impl Body {
         let Ok(committed) = timeout(COMMIT_PATIENCE, &mut commit).await else {
             tracing::error!(%peer, "The disk does not answer; a client was told to come again.");
             listener.metrics.failed.inc();
-            let shared = Arc::clone(&held.shared);
-            held.shared.tracker.spawn(hand_on_late(shared, commit));
+            let (spool, late) = (held.shared.spool.clone(), listener.metrics.late.clone());
+            held.shared.tracker.spawn(async move {
+                late.inc_by(u64::from(discard_late(spool, commit).await));
+            });
             return FAILED;
         };
         let Accepted { receipt, message } = match committed {
@@ -141,15 +143,25 @@ impl Body {
     }
 }
 
-/// The client was told to come again, but if the disk does have the message it is delivered.
-async fn hand_on_late(
-    shared: Arc<Shared>,
+const LATE: &str = "answered 451 before it was durable";
+
+/// The client was told to come again, and it will: what the disk has of the message all the same
+/// is not delivered, and the ledger says why.
+async fn discard_late(
+    spool: Spool,
     commit: impl Future<Output = Result<Accepted, SpoolError>> + Send,
-) {
-    if let Ok(Accepted { receipt, message }) = commit.await {
-        tracing::warn!(id = %receipt.id(), "Accepted late; its client may send it again.");
-        shared.handoff.submit(message);
+) -> bool {
+    let Ok(Accepted { receipt, message }) = commit.await else { return false };
+    let id = receipt.id();
+    let n = u16::try_from(message.envelope.recipients.len()).unwrap_or(u16::MAX);
+    let what = What::Discarded { by: "causeway".to_owned(), why: LATE.to_owned() };
+    let event = Event { id, recipients: (0..n).collect(), at: now(), what };
+    match spool.post_durable(event).await {
+        Ok(()) => tracing::warn!(%id, "Discarded: its client was told to send it again."),
+        // It is found at the next start and delivered: better twice than never.
+        Err(error) => tracing::error!(%id, error = %chain(&error), "Cannot discard it."),
     }
+    true
 }
 
 /// A body of at least this size is worth a file of its own when memory is short.
@@ -283,5 +295,52 @@ mod tests {
         assert_eq!(asked(101, 1 << 10, false), Relief::GiveUp);
         assert_eq!(asked(101, 1 << 20, true), Relief::GiveUp);
         assert_eq!(asked(101, 0, false), Relief::None);
+    }
+
+    fn spool(dir: &std::path::Path) -> (Spool, Vec<SpoolId>) {
+        let disk = spool::RealDisk::new(dir).unwrap();
+        let options =
+            spool::Options { free_bytes_min: 0, free_inodes_min: 0, ..spool::Options::default() };
+        let clock = Arc::new(spool::SystemClock);
+        let metrics = spool::SpoolMetrics::new();
+        let (spool, recovery) = Spool::open(Arc::new(disk), options, metrics, clock).unwrap();
+        (spool, recovery.map(|it| it.id).collect())
+    }
+
+    #[test]
+    fn what_was_answered_451_is_not_delivered_when_the_disk_has_it_after_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let (first, _) = spool(dir.path());
+        let mut incoming = first.receive();
+        incoming.body_mut().extend_from_slice(b"Subject: late\r\n\r\n");
+        let named = |it: &str| mail::Recipient {
+            address: it.parse().unwrap(),
+            notify: mail::Notify::default(),
+            orcpt: None,
+            kind: mail::RecipientKind::Named,
+        };
+        let envelope = mail::Envelope {
+            reverse_path: mail::ReversePath::Null,
+            recipients: vec![named("anna@known.example"), named("ben@known.example")],
+            body: mail::BodyType::default(),
+            smtputf8: false,
+            ret: None,
+            envid: None,
+        };
+        let origin = mail::Origin {
+            listener: "mx".into(),
+            peer: None,
+            helo: "client.example".into(),
+            protocol: mail::Protocol::Esmtp,
+            tls: None,
+            client_certificate: None,
+        };
+        let commit = incoming.commit(envelope, origin);
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        assert!(runtime.block_on(discard_late(first.clone(), commit)));
+        first.close();
+        let (again, recovered) = spool(dir.path());
+        assert_eq!(recovered, []);
+        again.close();
     }
 }
