@@ -260,6 +260,18 @@ fn a_balancer_that_may_xclient_is_warned_about() {
 }
 
 #[test]
+fn the_spool_can_count_the_recipients_and_hold_the_segments_that_are_allowed() {
+    check(
+        &first_day_and("[limits]\nrecipients_max = 32001\n[spool]\nsegment_bytes = \"1025MiB\"\n"),
+        expect![[r#"
+            causeway.toml:27:18: limits.recipients_max: want a number from 100 to 32000, not 32001
+            causeway.toml:29:17: spool.segment_bytes: want a size from 1MiB to 1GiB, as in "64MiB" or a number of bytes, not "1025MiB"
+        "#]],
+    );
+    parse(&first_day_and("[limits]\nrecipients_max = 32000\n[spool]\nsegment_bytes = \"1GiB\"\n"));
+}
+
+#[test]
 fn sections_that_are_right_alone_may_be_wrong_together() {
     check(
         &first_day_and(

@@ -5,6 +5,9 @@ use crate::key::{Key, Kind};
 use crate::reader::{Found, Reader, Section};
 use crate::types::Limits;
 
+/// The spool counts the recipients of a message with 16 bits, and each may have a copy.
+pub(crate) const RECIPIENTS_MAX: u64 = 32_000;
+
 const fn count(min: u64, max: u64) -> Kind {
     Kind::Count { min, max }
 }
@@ -18,7 +21,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("connections_max", count(1, 1_000_000), Value("10000"), "Connections in all; beyond it 421 4.3.2."),
     Key::new("connections_per_ip_max", count(1, 1_000_000), Value("50"), "Connections of one address of IPv4, or one /64 of IPv6; beyond it 421 4.7.0."),
     Key::new("connections_per_net_max", count(1, 1_000_000), Value("200"), "Connections of one /24 of IPv4 or /48 of IPv6; beyond it 421 4.7.0."),
-    Key::new("recipients_max", count(100, 100_000), Value("1000"), "Recipients of a message; beyond it 452 4.5.3. RFC 5321 wants at least 100."),
+    Key::new("recipients_max", count(100, RECIPIENTS_MAX), Value("1000"), "Recipients of a message; beyond it 452 4.5.3. RFC 5321 wants at least 100."),
     Key::new("message_bytes_max", Kind::Size { min: 1 << 16, max: 1 << 40 }, Value("\"150MiB\""), "Size of a message, offered in SIZE; beyond it 552 5.3.4."),
     Key::new("header_bytes_max", Kind::Size { min: 1 << 12, max: 1 << 26 }, Value("\"256KiB\""), "Size of a message's header; beyond it 554 5.6.0."),
     Key::new("header_lines_max", count(100, 100_000), Value("1000"), "Header fields of a message; beyond it 554 5.6.0."),

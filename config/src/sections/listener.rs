@@ -1,5 +1,6 @@
 //! `[[listener]]`
 
+use super::limits::RECIPIENTS_MAX;
 use crate::key::Default::{Absent, Required, Value};
 use crate::key::{Key, Kind};
 use crate::reader::{Found, Reader, Section};
@@ -21,7 +22,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("relay_certificate_senders", Kind::OneOf(CertificateSenders::NAMES), Value("\"any\""), "Role relay: who may stand in MAIL FROM of a client that is admitted by its certificate alone. relay_domains: an address in a relay domain, or nobody (`<>`)."),
     Key::new("bare_newline", Kind::OneOf(BareNewline::NAMES), Value("\"reject\""), "What becomes of a CR or LF that stands alone in a message. normalize is for trusted peers only."),
     Key::new("connections_max", Kind::Count { min: 1, max: 1_000_000 }, Absent("as in [limits]"), "Connections to this listener; beyond it 421 4.3.2."),
-    Key::new("recipients_max", Kind::Count { min: 100, max: 100_000 }, Absent("as in [limits]"), "Recipients of a message on this listener."),
+    Key::new("recipients_max", Kind::Count { min: 100, max: RECIPIENTS_MAX }, Absent("as in [limits]"), "Recipients of a message on this listener."),
     Key::new("message_bytes_max", Kind::Size { min: 1 << 16, max: 1 << 40 }, Absent("as in [limits]"), "Size of a message on this listener."),
 ];
 

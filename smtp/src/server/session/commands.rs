@@ -163,7 +163,7 @@ impl Session {
         if !is_ascii && !transaction.envelope.smtputf8 {
             return self.wrong(State::Mail(hello, transaction), texts::NEEDS_UTF8, out);
         }
-        if transaction.envelope.recipients.len() >= self.rules.recipients_max {
+        if !transaction.has_room(self.rules.recipients_max) {
             self.keep(State::Mail(hello, transaction), &texts::TOO_MANY_RECIPIENTS, out);
             return None;
         }
