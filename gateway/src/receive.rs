@@ -104,7 +104,7 @@ impl Body {
         session: &Session,
     ) -> Reply {
         let Self { listener, incoming, held, .. } = *self;
-        let peer = session.peer().address;
+        let peer = session.peer();
         if held.shared.loop_mark.is_loop(&transaction.head.loop_tokens) {
             listener.metrics.looped.inc();
             tracing::warn!(%peer, "Refused a message that has passed here too often.");

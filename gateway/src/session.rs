@@ -150,7 +150,7 @@ impl Shell {
             return Err(End::Refused);
         }
         let peer = Peer {
-            address: client.ip().to_canonical(),
+            address: Some(client.ip().to_canonical()),
             port: client.port(),
             name: None,
             may_xclient: contains(&settings.xclient_from, client.ip()),
@@ -418,7 +418,7 @@ impl Shell {
             }
             Ok(Err(error)) => {
                 count("failed");
-                let peer = self.session.peer().address;
+                let peer = self.session.peer();
                 tracing::debug!(listener = &*self.listener.name, %peer, %error, "TLS failed.");
                 Err(End::Refused)
             }

@@ -28,7 +28,8 @@ pub(crate) struct Settings {
 /// Who asks to send.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sender<'a> {
-    pub(crate) address: IpAddr,
+    /// `None` when nobody knows it: then it is admitted nowhere.
+    pub(crate) address: Option<IpAddr>,
     pub(crate) certificate: Option<&'a str>,
     pub(crate) reverse_path: &'a ReversePath,
 }
@@ -87,7 +88,9 @@ impl Settings {
         match self.role {
             Role::Mx => Ok(()),
             Role::Submission => Err(NOT_ADMITTED),
-            Role::Relay if contains(&self.relay_from, sender.address) => Ok(()),
+            Role::Relay if sender.address.is_some_and(|it| contains(&self.relay_from, it)) => {
+                Ok(())
+            }
             Role::Relay => self.admit_by_certificate(sender),
         }
     }

@@ -182,6 +182,23 @@ fn whoever_comes_through_a_balancer_has_not_its_rights() {
 }
 
 #[test]
+fn a_filter_among_the_sites_admits_nobody_by_its_own_address() {
+    let networks = "role = \"relay\"\nrelay_from = [\"127.0.0.1\"]\nxclient_from = [\"127.0.0.1\"]";
+    let world = start(networks, "");
+    let mut filter = world.greeted();
+    filter.ask("MAIL FROM:<>", "250");
+    filter.ask("RSET", "250");
+    for told in ["ADDR=[UNAVAILABLE]", "NAME=x.example", "ADDR=192.0.2.7"] {
+        let mut filter = world.greeted();
+        filter.ask(&format!("XCLIENT {told}"), "220");
+        filter.ask("EHLO client.example", "250");
+        filter.ask("MAIL FROM:<>", "550 5.7.1");
+    }
+    drop(filter);
+    world.finish();
+}
+
+#[test]
 fn one_address_gets_only_so_many_connections() {
     let limits = "[limits]\nconnections_per_ip_max = 2\n";
     let world = start("proxy_protocol_from = [\"127.0.0.0/8\"]", limits);

@@ -83,7 +83,7 @@ impl Setup {
 
     fn world(&self) -> World {
         let peer = Peer {
-            address: "192.0.2.1".parse().unwrap(),
+            address: "192.0.2.1".parse().ok(),
             port: 4711,
             name: None,
             may_xclient: self.xclient,

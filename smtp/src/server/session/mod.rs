@@ -7,6 +7,7 @@ mod intake;
 mod state;
 mod texts;
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,11 +61,22 @@ pub enum Verdict {
 /// Who is at the other end, as far as the network or a trusted proxy says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
-    pub address: IpAddr,
+    /// `None`: a filter speaks for it by XCLIENT and does not know.
+    pub address: Option<IpAddr>,
     pub port: u16,
     pub name: Option<Box<str>>,
     /// The peer may tell us by XCLIENT whom it speaks for.
     pub may_xclient: bool,
+}
+
+/// Its address, for logs.
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.address {
+            Some(address) => address.fmt(f),
+            None => f.write_str("unknown"),
+        }
+    }
 }
 
 /// What is being waited for; each has its own time limit.
@@ -81,6 +93,8 @@ pub enum Phase {
 pub struct Session {
     rules: Arc<Rules>,
     peer: Peer,
+    /// Who is really at the other end, once it has spoken for another by XCLIENT.
+    filter: Option<Box<Peer>>,
     tls: Option<Box<Secured>>,
     state: State,
     counters: Counters,
@@ -100,6 +114,7 @@ impl Session {
         Self {
             rules,
             peer,
+            filter: None,
             tls: None,
             state: State::Start,
             counters: Counters::default(),
@@ -199,11 +214,14 @@ impl Session {
         say(reply, out);
     }
 
-    /// The handshake succeeded. Everything learnt before it is forgotten: it may have been an
-    /// attacker's. If it failed there is nothing to call: the connection is closed.
+    /// The handshake succeeded. Everything learnt before it is forgotten, XCLIENT included: it may
+    /// have been an attacker's. If it failed there is nothing to call: the connection is closed.
     ///
     /// Source: RFC 3207 §4.2.
     pub fn tls_started(&mut self, info: TlsInfo, certificate: Option<Box<str>>) {
+        if let Some(filter) = self.filter.take() {
+            self.peer = *filter;
+        }
         self.state = State::Start;
         self.lines = Lines::new(self.rules.command_line_max);
         self.tls = Some(Box::new(Secured { info, certificate }));
@@ -260,7 +278,7 @@ impl Session {
         let hello = self.hello();
         Origin {
             listener: listener.into(),
-            peer: Some(self.peer.address),
+            peer: self.peer.address,
             helo: hello.map_or_else(Box::default, |it| it.name.clone()),
             protocol: hello.map_or(Protocol::Smtp, |it| it.protocol),
             tls: self.tls.as_ref().map(|it| it.info.clone()),
