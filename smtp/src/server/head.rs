@@ -106,9 +106,10 @@ fn note(head: &mut Head, block: &[u8], field: Range<usize>, own_name: Option<&st
 fn vouches(name: &[u8]) -> bool {
     const PREFIXES: [&str; 3] =
         ["X-MS-Exchange-Organization-", "X-MS-Exchange-Forest-", "X-MS-Exchange-CrossPremises-"];
-    PREFIXES.iter().any(|prefix| {
-        name.get(..prefix.len()).is_some_and(|it| it.eq_ignore_ascii_case(prefix.as_bytes()))
-    })
+    name.eq_ignore_ascii_case(b"X-OriginatorOrg")
+        || PREFIXES.iter().any(|prefix| {
+            name.get(..prefix.len()).is_some_and(|it| it.eq_ignore_ascii_case(prefix.as_bytes()))
+        })
 }
 
 /// Whether the authserv-id at the start of an `Authentication-Results` value is `own`.
@@ -182,13 +183,15 @@ mod tests {
     fn strangers_cannot_vouch_for_mail() {
         let kept = "Subject: x\r\nX-MS-Exchange-Inbox-Rules-Loop: a@b\r\nX-LD-Processed: 1\r\n\
             Auto-Submitted: auto-replied\r\nX-MS-TNEF-Correlator: 2\r\n\
-            Authentication-Results: mx.other.example; spf=pass\r\nX-MS-Exchange-Organization: y\r\n";
+            Authentication-Results: mx.other.example; spf=pass\r\nX-MS-Exchange-Organization: y\r\n\
+            X-OriginatorOrganization: z\r\n";
         assert_eq!(through(kept), kept);
         for forged in [
             "X-MS-Exchange-Organization-SCL: -1\r\n",
             "x-ms-exchange-ORGANIZATION-AuthAs : Internal\r\n",
             "X-MS-Exchange-Forest-RulesExecuted: x\r\n\tfolded\r\n",
             "X-MS-Exchange-CrossPremises-AuthAs: Internal\r\n",
+            "x-originatororg : contoso.example\r\n",
             "Authentication-Results: mx.known.example; spf=pass\r\n",
             "Authentication-Results: (a (b) \\) c)\r\n \"MX.Known.Example\" 1;\r\n none\r\n",
         ] {
