@@ -163,6 +163,11 @@ impl Session {
         if !is_ascii && !transaction.envelope.smtputf8 {
             return self.wrong(State::Mail(hello, transaction), texts::NEEDS_UTF8, out);
         }
+        // Source: RFC 6533 §3: only where SMTPUTF8 is in use may it be other than 7-bit.
+        let orcpt_is_ascii = params.orcpt.as_ref().is_none_or(|it| it.is_ascii());
+        if !orcpt_is_ascii && !transaction.envelope.smtputf8 {
+            return self.wrong(State::Mail(hello, transaction), texts::ORCPT_NEEDS_UTF8, out);
+        }
         if !transaction.has_room(self.rules.recipients_max) {
             self.keep(State::Mail(hello, transaction), &texts::TOO_MANY_RECIPIENTS, out);
             return None;

@@ -36,6 +36,8 @@ pub(super) const TOO_MANY_RECIPIENTS: Reply =
     Reply::new(452, (4, 5, 3), "Too many recipients; send the rest in another transaction");
 pub(super) const NEEDS_UTF8: Reply =
     Reply::new(553, (5, 6, 7), "Address beyond ASCII needs SMTPUTF8 in MAIL");
+pub(super) const ORCPT_NEEDS_UTF8: Reply =
+    Reply::new(501, (5, 5, 4), "ORCPT beyond ASCII needs SMTPUTF8 in MAIL");
 pub(super) const TOO_BIG: Reply =
     Reply::new(552, (5, 3, 4), "Message is larger than the SIZE offered");
 pub(super) const HEADER_TOO_BIG: Reply = Reply::new(554, (5, 6, 0), "Message header is too large");
