@@ -38,7 +38,7 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    /// Begins a message with its one `Received` field and our mark.
+    /// Begins a message with our mark and its one `Received` field.
     pub(crate) fn open(
         shared: &Arc<Shared>,
         listener: &Arc<ListenerState>,
@@ -49,8 +49,10 @@ impl Body {
         let id = incoming.id();
         let out = incoming.body_mut();
         out.reserve(room(session));
-        trace(session, hostname, id, out);
+        // What a client sends may begin with a blank, and then it continues the field before it.
+        // Where `Received` ends is for nobody to rely on; the mark must stay as it is.
         shared.loop_mark.write_to(id, out);
+        trace(session, hostname, id, out);
         Self {
             listener: Arc::clone(listener),
             incoming,

@@ -18,7 +18,7 @@ pub struct Head {
     pub lines: usize,
     /// The value of the first `Message-ID`, without space around it, at most 255 octets of it.
     pub message_id: Option<Box<str>>,
-    /// The values of [`LOOP_FIELD`], unchecked: only the key's holder can tell whose they are.
+    /// The first words of [`LOOP_FIELD`], unchecked: only the key's holder can tell whose they are.
     pub loop_tokens: Vec<Box<str>>,
     /// Fields that the firewall takes out, as places in the block.
     pub forged: Vec<Range<usize>>,
@@ -93,13 +93,18 @@ fn note(head: &mut Head, block: &[u8], field: Range<usize>, own_name: Option<&st
         b'm' if is("Message-ID") => {
             head.message_id.get_or_insert_with(kept);
         }
-        b'x' if is(LOOP_FIELD) => head.loop_tokens.push(kept()),
+        b'x' if is(LOOP_FIELD) => head.loop_tokens.push(first_word(&kept())),
         b'x' if own_name.is_some() && vouches(name) => head.forged.push(field),
         b'a' if is("Authentication-Results") && own_name.is_some_and(|own| names(value, own)) => {
             head.forged.push(field);
         }
         _ => (),
     }
+}
+
+/// Whatever was put behind a token, on its line or the next, does not hide it.
+fn first_word(value: &str) -> Box<str> {
+    value.split_ascii_whitespace().next().unwrap_or_default().into()
 }
 
 /// The fields that Exchange believes when they come from its own organisation.
@@ -165,11 +170,11 @@ mod tests {
     #[test]
     fn what_a_relay_wants_to_know() {
         let block = b"Received: from a\r\n\tby b\r\nRECEIVED : c\r\nMessage-Id:\r\n <1@x> \r\n\
-            Message-ID: <2@x>\r\nX-Causeway-Loop: t1\r\nSubject: Received: no\r\n";
+            Message-ID: <2@x>\r\nX-Causeway-Loop: t1\r\n x\r\nx-causeway-loop:\r\nSubject: Received: no\r\n";
         let head = read(block, None);
-        assert_eq!((head.hops, head.lines), (2, 8));
+        assert_eq!((head.hops, head.lines), (2, 10));
         assert_eq!(head.message_id.as_deref(), Some("<1@x>"));
-        assert_eq!(head.loop_tokens, [Box::from("t1")]);
+        assert_eq!(head.loop_tokens, [Box::from("t1"), Box::from("")]);
     }
 
     fn through(block: &str) -> String {
