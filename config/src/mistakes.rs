@@ -22,14 +22,6 @@ pub struct Mistakes {
     pub list: Vec<Mistake>,
 }
 
-impl Mistakes {
-    /// Adds those of the same file that were found by another look at it.
-    pub(crate) fn join(&mut self, others: Self) {
-        self.list.extend(others.list);
-        self.list.sort_by(|a, b| (a.line, a.column, &a.key).cmp(&(b.line, b.column, &b.key)));
-    }
-}
-
 impl std::error::Error for Mistakes {}
 
 /// One line per mistake: `causeway.toml:3:20: server.hostname: want …`.

@@ -272,6 +272,41 @@ fn the_spool_can_count_the_recipients_and_hold_the_segments_that_are_allowed() {
 }
 
 #[test]
+fn strangers_newlines_are_never_normalized() {
+    let text = SAMPLES[0].1.replacen("role = ", "bare_newline = \"normalize\"\nrole = ", 1);
+    check(
+        &text,
+        expect![[r#"
+            causeway.toml:11:16: listener[mx].bare_newline: is for trusted peers only: a stranger's bare newline may be smuggling; write "reject", or leave it out
+        "#]],
+    );
+}
+
+#[test]
+fn our_own_listeners_are_found_behind_a_wildcard() {
+    let inside = "[[listener]]\nname = \"in\"\nbind = \"10.0.0.2:2525\"\nrole = \"mx\"\n";
+    for (host, is_ours) in [
+        ("127.0.0.1:25", true),
+        ("127.0.0.2", true),
+        ("0.0.0.0:25", true),
+        ("localhost", true),
+        ("10.0.0.2:25", true),
+        ("10.0.0.2:2525", true),
+        ("10.0.0.2:26", false),
+        ("127.0.0.1:2525", false),
+        ("10.0.0.3:25", false),
+        ("[::1]:25", false),
+    ] {
+        for section in ["[site.other]\nhosts", "[delivery]\nsmart_host"] {
+            let text = first_day_and(&format!("{inside}{section} = [\"{host}\"]\n"));
+            let got = Config::parse(&text, "x").map(drop).map_err(|it| it.to_string());
+            let circles = got.as_ref().err().is_some_and(|it| it.contains("go in circles"));
+            assert_eq!(circles, is_ours, "{host} {section}: {got:?}");
+        }
+    }
+}
+
+#[test]
 fn sections_that_are_right_alone_may_be_wrong_together() {
     check(
         &first_day_and(

@@ -92,7 +92,7 @@ pub enum BareNewline {
     Normalize,
 }
 
-/// PEM files; both exist, and the key is not readable by everyone, once [`Config::load`] is through.
+/// PEM files; both exist and are a pair, once [`Config::load`] is through.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {
     pub certificate: PathBuf,

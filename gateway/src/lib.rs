@@ -41,6 +41,7 @@ pub use logging::{LogError, LogGuard, start as start_logging};
 pub use metrics::GatewayMetrics;
 pub use policy::{Handoff, Policy};
 pub use reference::metrics_reference;
+pub use reload::load_config;
 pub use server::{Parts, Prepared, Server, Serving, Shutdown, StartError, finish};
 pub use shard::Shards;
 pub use tls::TlsError;

@@ -44,7 +44,7 @@ impl Reloader {
     /// Blocks while it reads files. Either everything that can change has changed, or nothing.
     pub fn reload(&self, path: &Path) -> Result<Reloaded, ReloadError> {
         let _turn = self.turn.lock();
-        let file = Config::load(path).map_err(ReloadError::Mistakes)?;
+        let file = load_config(path).map_err(ReloadError::Mistakes)?;
         log_warnings(&file);
         let Reload { config, applied, needs_restart } = self.config.load().reload(&file);
         let prepared = self
@@ -62,6 +62,14 @@ impl Reloader {
         tracing::info!(?reloaded, "Configuration reloaded.");
         Ok(reloaded)
     }
+}
+
+/// Reads a configuration with everything that can be checked before it is used.
+///
+/// # Errors
+/// All mistakes, each with its place.
+pub fn load_config(path: &Path) -> Result<Config, config::Mistakes> {
+    Config::load(path, crate::tls::check_pair)
 }
 
 /// Whether a key may change where mail goes.

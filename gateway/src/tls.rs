@@ -138,6 +138,11 @@ fn read_pair(files: &TlsFiles) -> Result<Arc<CertifiedKey>, TlsError> {
     Ok(Arc::new(pair))
 }
 
+/// What is wrong with a certificate and its key, in words.
+pub(crate) fn check_pair(files: &TlsFiles) -> Result<(), String> {
+    read_pair(files).map(drop).map_err(|error| crate::receive::chain(&error))
+}
+
 fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let pem = fs::read(path).map_err(|source| TlsError::Read { path: path.into(), source })?;
     let bad = |detail: String| TlsError::Pem { path: path.into(), detail };

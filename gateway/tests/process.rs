@@ -8,8 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use config::Config;
-
 /// How long any test waits for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
 const FILE: &str = "CAUSEWAY_TEST_FILE";
@@ -19,7 +17,7 @@ const FILE: &str = "CAUSEWAY_TEST_FILE";
 fn serve_when_asked() {
     if let Some(file) = std::env::var_os(FILE) {
         let file = PathBuf::from(file);
-        let config = Config::load(&file).unwrap_or_else(|it| panic!("{it}"));
+        let config = gateway::load_config(&file).unwrap_or_else(|it| panic!("{it}"));
         gateway::run::serve(config, &file).unwrap();
     }
 }
@@ -205,6 +203,12 @@ fn what_is_unwise_is_in_the_log_at_the_start_and_at_a_reload() {
     fs::write(process.dir.path().join("key.pem"), "half written").unwrap();
     let (status, answer) = process.reload(&format!("{text}[limits]\nhops_max = 30\n"));
     assert_eq!(status, 422, "{answer}");
+    assert!(answer.contains("listener[mx].tls_key: there is no private key in"), "{answer}");
+    let other = rcgen::KeyPair::generate().unwrap().serialize_pem();
+    fs::write(process.dir.path().join("key.pem"), other).unwrap();
+    let (status, answer) = process.reload(&text);
+    assert_eq!(status, 422, "{answer}");
+    assert!(answer.contains("listener[mx].tls_certificate: "), "{answer}");
     fs::write(process.dir.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
     let (status, answer) = process.reload(&format!("{text}[limits]\nhops_max = 30\n"));
     assert!(status == 200 && answer.contains("limits.hops_max"), "{answer}");

@@ -92,6 +92,11 @@ fn check_role(section: &mut Section<'_, '_, '_>, role: Role, listener: &Listener
     match role {
         Role::Relay => check_relay(section, listener),
         Role::Mx => {
+            if listener.bare_newline == BareNewline::Normalize {
+                let message = "is for trusted peers only: a stranger's bare newline may be \
+                               smuggling; write \"reject\", or leave it out";
+                section.note("bare_newline", message);
+            }
             for key in
                 ["relay_from", "client_ca", "relay_certificates", "relay_certificate_senders"]
             {
