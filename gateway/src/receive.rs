@@ -25,9 +25,15 @@ const COMMIT_PATIENCE: Duration = Duration::from_secs(300);
 
 /// Whether a message of `size` octets may begin; 0 when its size is not known.
 pub(crate) fn admit(shared: &Shared, listener: &ListenerState, size: u64) -> Result<(), Reply> {
-    let full = shared.spool.admit(size).map_err(|_| FULL);
-    let busy = if shared.stress.body_bytes() > shared.memory.refuse { Err(BUSY) } else { Ok(()) };
-    full.and(busy).inspect_err(|_| listener.metrics.full.inc())
+    if shared.spool.admit(size).is_err() {
+        listener.metrics.no_room.inc();
+        return Err(FULL);
+    }
+    if shared.stress.body_bytes() > shared.memory.refuse {
+        listener.metrics.no_memory.inc();
+        return Err(BUSY);
+    }
+    Ok(())
 }
 
 /// What has come of a message, behind our trace fields.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use mail::{Path, Reply, ReversePath};
 use prometheus::IntGauge;
 use router::Admission;
-use smtp::server::{Peer, Phase, Session, Step, Verdict};
+use smtp::server::{Peer, Phase, Rejection, Session, Step, Verdict};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::WaitForCancellationFutureOwned;
@@ -139,7 +139,13 @@ impl Shell {
         if contains(&settings.proxy_from, from.ip()) {
             let header = proxy::read(&mut wire);
             let header = timeout(settings.times.greeting, header).await;
-            let header = header.map_err(|_| End::Timeout)?.map_err(|_| End::Refused)?;
+            let header = header.map_err(|_| End::Timeout)?.map_err(|error| {
+                // Otherwise it went away, as those do who only look whether we are there.
+                if error.kind() == io::ErrorKind::InvalidData {
+                    listener.metrics.reject(Rejection::Proxy, 1);
+                }
+                End::Refused
+            })?;
             client = header.source.unwrap_or(from);
             rest = header.rest;
         }
@@ -174,6 +180,7 @@ impl Shell {
         self.session.greet(&mut self.out);
         if !self.rest.is_empty() {
             // Whoever speaks before the banner is not waiting for it.
+            self.listener.metrics.reject(Rejection::EarlyTalker, 1);
             self.session.shut(&Reply::new(554, (5, 5, 0), "Sent before the banner"), &mut self.out);
         }
         match self.turns().await {
@@ -242,14 +249,22 @@ impl Shell {
                     (_, Phase::Greeting | Phase::Command) => (),
                 }
                 self.rest.extend_from_slice(input);
+                self.count_rejections();
                 return step;
             }
         }
     }
 
+    fn count_rejections(&mut self) {
+        if let Some(rejections) = self.session.take_rejections() {
+            rejections.iter().for_each(|(it, n)| self.listener.metrics.reject(it, n));
+        }
+    }
+
     fn judge_sender(&mut self, size: Option<u64>) -> Option<Step> {
         let room = |()| crate::receive::admit(&self.shared, &self.listener, size.unwrap_or(0));
-        let answer = self.admit().and_then(room);
+        let admitted = self.admit().inspect_err(|_| self.listener.metrics.not_admitted.inc());
+        let answer = admitted.and_then(room);
         self.session.sender(answer, &mut self.out);
         None
     }
@@ -311,15 +326,27 @@ impl Shell {
     /// others when there is little left.
     async fn make_room(&mut self) {
         let Some(body) = &mut self.body else { return };
-        let outcome = match body.relief(self.session.is_in_head()) {
-            Relief::None => Ok(()),
-            Relief::Drain => Box::pin(body.drain()).await,
-            Relief::GiveUp => Err(body.crowded_out()),
-        };
-        if let Err(reply) = outcome {
-            self.body = None;
-            self.session.spoil(reply);
+        match body.relief(self.session.is_in_head()) {
+            Relief::None => (),
+            Relief::Drain => Box::pin(self.drain()).await,
+            Relief::GiveUp => {
+                let reply = body.crowded_out();
+                self.give_up_body(reply);
+            }
         }
+    }
+
+    async fn drain(&mut self) {
+        if let Some(body) = &mut self.body
+            && let Err(reply) = body.drain().await
+        {
+            self.give_up_body(reply);
+        }
+    }
+
+    fn give_up_body(&mut self, reply: Reply) {
+        self.body = None;
+        self.session.spoil(reply);
     }
 
     /// Waits for input, or for the end of the process where nothing is lost by it.

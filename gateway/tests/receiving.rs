@@ -325,6 +325,33 @@ fn replies_to_many_errors_are_held_back() {
 }
 
 #[test]
+fn bad_input_is_counted_by_its_kind() {
+    let networks = "proxy_protocol_from = [\"127.0.0.2\"]\nxclient_from = [\"192.0.2.1\"]";
+    let world = start(networks, "[limits]\nerrors_hard = 8\nerrors_soft = 8\n");
+    let mut client = world.greeted();
+    client.ask("FOO", "500");
+    client.ask("RCPT TO:<anna@known.example>", "503");
+    client.ask(&"x".repeat(3000), "500 5.5.2 Line too long");
+    client.ask("XCLIENT ADDR=192.0.2.1", "550");
+    client.ask("MAIL FROM:<> SIZE=999999999999", "552");
+    client.deliver("Subject: x\r\n\r\nbare\nx\r\n", "550 5.6.11");
+    client.deliver(&"Received: x\r\n".repeat(60), "554 5.4.6");
+    client.ask("MAIL FROM:<a@b.example>", "250");
+    client.ask("RCPT TO:<eve@elsewhere.example>", "550");
+    client.ask("QUIT", "221");
+    client.expect_closed();
+    let mut early = world.greeted();
+    early.send("STARTTLS\r\nNOOP\r\n");
+    early.expect("554");
+    early.expect_closed();
+    assert_eq!(
+        world.rejected(),
+        "bare_newline 1, early_talker 1, hops 1, line_too_long 1, syntax 2, too_big 1, xclient 1"
+    );
+    world.finish();
+}
+
+#[test]
 fn a_message_that_went_round_five_times_is_refused() {
     let world = start("", "");
     let mut client = world.greeted();

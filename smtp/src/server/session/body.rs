@@ -136,6 +136,7 @@ impl Session {
             return Some(Step::Read);
         }
         self.state = State::Refused(hello);
+        self.count(&reply);
         let sentence = self.counters.junk(&self.rules);
         self.serve(sentence, &reply, out);
         None

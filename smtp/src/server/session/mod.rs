@@ -5,7 +5,7 @@ mod body;
 mod commands;
 mod intake;
 mod state;
-mod texts;
+pub(super) mod texts;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -19,6 +19,7 @@ pub use self::state::Transaction;
 use self::state::{Hello, State};
 use super::command::Command;
 use super::lines::Lines;
+use super::rejection::{Rejection, Rejections};
 use super::rules::Rules;
 
 /// What the shell does next. Whatever was appended to `out` is sent at the latest with
@@ -99,7 +100,10 @@ pub struct Session {
     state: State,
     counters: Counters,
     lines: Lines,
-    delay: Duration,
+    /// How long the reply is held back; small, as all of a session is.
+    delay_ms: u32,
+    /// Since they were last asked for.
+    rejections: Option<Box<Rejections>>,
 }
 
 #[derive(Debug)]
@@ -119,7 +123,8 @@ impl Session {
             state: State::Start,
             counters: Counters::default(),
             lines,
-            delay: Duration::ZERO,
+            delay_ms: 0,
+            rejections: None,
         }
     }
 
@@ -134,8 +139,9 @@ impl Session {
     /// and of several reasons to refuse one message another may be named.
     pub fn step(&mut self, input: &mut &[u8], out: &mut Vec<u8>, body: &mut Vec<u8>) -> Step {
         loop {
-            if self.delay > Duration::ZERO {
-                return Step::Delay(std::mem::take(&mut self.delay));
+            if self.delay_ms > 0 {
+                let delay_ms = std::mem::take(&mut self.delay_ms);
+                return Step::Delay(Duration::from_millis(delay_ms.into()));
             }
             let step = match &self.state {
                 State::Closed => Some(Step::Close),
@@ -225,6 +231,11 @@ impl Session {
         self.state = State::Start;
         self.lines = Lines::new(self.rules.command_line_max);
         self.tls = Some(Box::new(Secured { info, certificate }));
+    }
+
+    /// What was refused since the last call, for those who count.
+    pub fn take_rejections(&mut self) -> Option<Box<Rejections>> {
+        self.rejections.take()
     }
 
     /// Says `reply` and is closed: for time-outs, shutdown and limits of the shell.
@@ -321,12 +332,14 @@ impl Session {
 
     /// Says `reply` and closes.
     fn hangup(&mut self, reply: Reply, out: &mut Vec<u8>) -> Option<Step> {
+        self.count(&reply);
         self.shut(&reply, out);
         Some(Step::Close)
     }
 
     /// Says `reply` to a mistake of the client.
     fn blame(&mut self, reply: Reply, out: &mut Vec<u8>) -> Option<Step> {
+        self.count(&reply);
         let sentence = self.counters.error(&self.rules);
         self.serve(sentence, &reply, out);
         None
@@ -345,10 +358,19 @@ impl Session {
         match sentence {
             Sentence::None => say(reply, out),
             Sentence::Delay(delay) => {
-                self.delay = delay;
+                self.delay_ms = u32::try_from(delay.as_millis()).unwrap_or(u32::MAX);
                 say(reply, out);
             }
-            Sentence::Hangup(last) => self.shut(&last, out),
+            Sentence::Hangup(last) => {
+                self.count(&last);
+                self.shut(&last, out);
+            }
+        }
+    }
+
+    fn count(&mut self, reply: &Reply) {
+        if let Some(rejection) = Rejection::of(reply) {
+            self.rejections.get_or_insert_default().add(rejection);
         }
     }
 }
