@@ -19,6 +19,9 @@ pub(crate) fn check(config: &Config, reader: &mut Reader) {
     networks_narrow(config, reader);
     certificates_told_apart(config, reader);
     xclient_behind_proxy(config, reader);
+    if config.portal.is_some() {
+        reader.warn("portal.bind", "not in this version: nothing listens there");
+    }
 }
 
 /// Two sections of one name have the same path, so the place is that of the n-th setting.

@@ -272,6 +272,12 @@ fn the_spool_can_count_the_recipients_and_hold_the_segments_that_are_allowed() {
 }
 
 #[test]
+fn a_portal_is_accepted_with_a_word_about_it() {
+    let warnings = parse(&first_day_and("[portal]\n")).warnings().to_string();
+    assert!(warnings.contains("portal.bind: not in this version"), "{warnings}");
+}
+
+#[test]
 fn strangers_newlines_are_never_normalized() {
     let text = SAMPLES[0].1.replacen("role = ", "bare_newline = \"normalize\"\nrole = ", 1);
     check(

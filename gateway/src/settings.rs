@@ -139,6 +139,9 @@ fn rules(config: &Config, listener: &Listener) -> Rules {
         BareNewline::Normalize => smtp::server::BareNewline::Normalize,
     };
     limit(&mut rules, limits);
+    if listener.role == Role::Relay {
+        trust(&mut rules);
+    }
     if let Some(max) = listener.recipients_max {
         rules.recipients_max = rules.recipients_max.min(max);
     }
@@ -146,6 +149,17 @@ fn rules(config: &Config, listener: &Listener) -> Rules {
         rules.message_bytes_max = rules.message_bytes_max.min(max);
     }
     rules
+}
+
+/// Lines of any length that some program of the sites may write.
+const TRUSTED_LINE_MAX: u64 = 65_536;
+
+/// The sites pass on what their users write: they do not guess addresses, and the mail has come
+/// through their own checks.
+fn trust(rules: &mut Rules) {
+    rules.unknown_recipients_soft = u32::MAX;
+    rules.unknown_recipients_hard = u32::MAX;
+    rules.data_line_max = rules.data_line_max.max(TRUSTED_LINE_MAX);
 }
 
 fn limit(rules: &mut Rules, limits: &Limits) {

@@ -247,6 +247,22 @@ fn only_admitted_networks_may_use_a_listener_for_the_sites() {
 }
 
 #[test]
+fn the_sites_are_not_taken_for_harvesters_and_may_write_long_lines() {
+    let limits = "[limits]\nunknown_recipients_soft = 1\nunknown_recipients_hard = 2\n";
+    let world = start("role = \"relay\"\nrelay_from = [\"127.0.0.1/32\"]", limits);
+    let mut client = world.greeted();
+    client.ask("MAIL FROM:<anna@known.example>", "250");
+    let began = std::time::Instant::now();
+    for _ in 0..10 {
+        client.ask("RCPT TO:<nobody@known.example>", "550 5.1.1");
+    }
+    assert!(began.elapsed() < std::time::Duration::from_secs(5));
+    client.ask("RSET", "250");
+    client.deliver(&format!("Subject: x\r\n\r\n{}\r\n", "x".repeat(65_536)), "250");
+    world.finish();
+}
+
+#[test]
 fn who_says_nothing_is_told_so_and_closed() {
     let world = start("", "[limits]\ngreeting_timeout = \"1s\"\n");
     let mut client = world.connect();
