@@ -1,14 +1,14 @@
 //! What can be wrong between sections that are right by themselves.
 
 use std::collections::{BTreeSet, HashMap};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use ipnet::IpNet;
 use mail::{SiteName, Unlisted};
 
 use crate::reader::Reader;
 use crate::suggest;
-use crate::types::{Config, Hosts};
+use crate::types::{CertificateSenders, Config, Hosts};
 use crate::{Host, HostPort};
 
 pub(crate) fn check(config: &Config, reader: &mut Reader) {
@@ -17,6 +17,11 @@ pub(crate) fn check(config: &Config, reader: &mut Reader) {
     binds_apart(config, reader);
     no_loop(config, reader);
     networks_narrow(config, reader);
+    certificates_told_apart(config, reader);
+    xclient_behind_proxy(config, reader);
+    if config.portal.is_some() {
+        reader.warn("portal.bind", "not in this version: nothing listens there");
+    }
 }
 
 /// Two sections of one name have the same path, so the place is that of the n-th setting.
@@ -119,20 +124,52 @@ fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
     a.port() != 0 && a.port() == b.port() && same_family && same_ip
 }
 
-/// A site that is one of our own listeners would get its mail from us for ever.
+/// A site, or a smart host, that is one of our own listeners would get its mail from us for ever.
 fn no_loop(config: &Config, reader: &mut Reader) {
-    let listeners: Vec<SocketAddr> = config.listeners.iter().map(|it| it.bind).collect();
-    let is_ours = |it: &&HostPort| match it.host {
-        Host::Ip(ip) => listeners.contains(&SocketAddr::new(ip, it.port)),
-        Host::Name(ref name) => *name == config.server.hostname && it.port == 25,
-    };
-    for site in &config.sites {
-        let Hosts::List(hosts) = &site.hosts else { continue };
-        if let Some(host) = hosts.iter().find(is_ours) {
+    let lists = config.sites.iter().filter_map(|site| match &site.hosts {
+        Hosts::List(hosts) => Some((format!("site.{}.hosts", site.name), hosts)),
+        Hosts::Mx(_) => None,
+    });
+    let smart_host = config.delivery.smart_host.iter();
+    let smart_host = smart_host.map(|it| ("delivery.smart_host".to_owned(), it));
+    for (key, hosts) in lists.chain(smart_host) {
+        if let Some(host) = hosts.iter().find(|it| is_ours(config, it)) {
             let message = format!("{host} is this gateway itself: mail would go in circles");
-            reader.note(&format!("site.{}.hosts", site.name), message);
+            reader.note(&key, message);
         }
     }
+}
+
+fn is_ours(config: &Config, host: &HostPort) -> bool {
+    let listens = |ip: IpAddr| config.listeners.iter().any(|it| takes(it.bind, ip, host.port));
+    match &host.host {
+        Host::Ip(ip) if config.listeners.iter().any(|it| it.bind.ip() == *ip) => {
+            listens(*ip) || listens_everywhere(config, *ip, host.port)
+        }
+        Host::Ip(ip) => listens(*ip),
+        Host::Name(name) if name.as_str() == "localhost" => {
+            listens(Ipv4Addr::LOCALHOST.into()) || listens(Ipv6Addr::LOCALHOST.into())
+        }
+        Host::Name(name) => *name == config.server.hostname && host.port == 25,
+    }
+}
+
+/// Whether a connection to `ip` and `port` ends at the listener bound to `bind`. Of the addresses
+/// that a wildcard stands for, only those of loopback are known here.
+fn takes(bind: SocketAddr, ip: IpAddr, port: u16) -> bool {
+    let is_here = ip.is_loopback() || ip.is_unspecified();
+    bind.port() == port && (bind.ip() == ip || (is_wildcard_for(bind, ip) && is_here))
+}
+
+/// `ip` is known to be ours: another listener is bound to it.
+fn listens_everywhere(config: &Config, ip: IpAddr, port: u16) -> bool {
+    let is_hit = |it: &SocketAddr| it.port() == port && is_wildcard_for(*it, ip);
+    config.listeners.iter().any(|it| is_hit(&it.bind))
+}
+
+/// `[::]` takes version 4 as well.
+fn is_wildcard_for(bind: SocketAddr, ip: IpAddr) -> bool {
+    bind.ip().is_unspecified() && (bind.is_ipv6() || ip.is_ipv4())
 }
 
 /// Shorter prefixes let half the Internet in; nobody's network is that large.
@@ -158,6 +195,47 @@ fn networks_narrow(config: &Config, reader: &mut Reader) {
                 let key = format!("listener[{}].{key}", listener.name);
                 reader.note(&key, format!("{net} is too wide: {danger}"));
             }
+        }
+    }
+}
+
+/// A certificate that a provider shows for all its customers says which provider it is, and not
+/// which customer.
+fn certificates_told_apart(config: &Config, reader: &mut Reader) {
+    let is_shared =
+        |it: &&String| *it == "protection.outlook.com" || it.ends_with(".protection.outlook.com");
+    for listener in &config.listeners {
+        let Some(name) = listener.relay_certificates.iter().find(is_shared) else { continue };
+        let key = format!("listener[{}].relay_certificates", listener.name);
+        let everyone = format!("Exchange Online shows {name} for every one of its tenants");
+        match listener.relay_certificate_senders {
+            CertificateSenders::Any => reader.note(
+                &key,
+                format!(
+                    "{everyone}: this would be an open relay for all of them; \
+                     write relay_certificate_senders = \"relay_domains\" as well, or leave it out"
+                ),
+            ),
+            CertificateSenders::RelayDomains => reader.warn(
+                &key,
+                format!("{everyone}: each of them can send here in the name of a relay domain"),
+            ),
+        }
+    }
+}
+
+/// XCLIENT is a right of the client that the PROXY header names, not of the balancer.
+fn xclient_behind_proxy(config: &Config, reader: &mut Reader) {
+    for listener in &config.listeners {
+        let meets = |it: &&IpNet| {
+            listener.proxy_protocol_from.iter().any(|net| net.contains(*it) || it.contains(net))
+        };
+        if let Some(net) = listener.xclient_from.iter().find(meets) {
+            let message = format!(
+                "{net} is in proxy_protocol_from as well: behind a PROXY header its client is \
+                 asked for, so name the filters here, not the balancers"
+            );
+            reader.warn(&format!("listener[{}].xclient_from", listener.name), message);
         }
     }
 }

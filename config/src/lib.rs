@@ -9,7 +9,7 @@
 //! ```
 //!
 //! The same tables make `docs/reference/configuration.md` ([`reference()`]) and say on reload
-//! what changed ([`Config::diff`]). What the rest of the program gets has no text left to interpret.
+//! what changed and what must wait ([`Config::reload`]). What the rest of the program gets has no text left to interpret.
 
 mod check;
 mod diff;
@@ -19,6 +19,7 @@ mod load;
 mod mistakes;
 mod reader;
 mod reference;
+mod reload;
 mod sections;
 mod suggest;
 mod types;
@@ -32,8 +33,9 @@ pub use diff::{Change, Setting};
 pub use host::{Host, HostPort};
 pub use mistakes::{Mistake, Mistakes};
 pub use reference::reference;
+pub use reload::Reload;
 pub use types::{
-    Admin, BareNewline, Chunking, Config, DeliverySettings, DeliveryTimeouts, Hosts, IpPreference,
-    Limits, Listener, Log, LogFormat, Portal, RelayDomain, Role, Routing, Server, Site,
-    SpoolSettings, TlsFiles, TlsPolicy,
+    Admin, BareNewline, CertificateSenders, Chunking, Config, DeliverySettings, DeliveryTimeouts,
+    Hosts, IpPreference, Limits, Listener, Log, LogFormat, Portal, RelayDomain, Role, Routing,
+    Server, Site, SpoolSettings, TlsFiles, TlsPolicy,
 };

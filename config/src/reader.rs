@@ -22,6 +22,8 @@ pub(crate) struct Found<'a, 'i> {
 /// What all sections share while a file is read.
 pub(crate) struct Reader {
     pub(crate) notes: Notes,
+    /// What is unwise but works.
+    pub(crate) warnings: Notes,
     pub(crate) settings: Vec<Setting>,
     /// Relative paths start here.
     base: PathBuf,
@@ -29,7 +31,12 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(crate) fn new(base: &Path) -> Self {
-        Self { notes: Notes::default(), settings: Vec::new(), base: base.to_owned() }
+        Self {
+            notes: Notes::default(),
+            warnings: Notes::default(),
+            settings: Vec::new(),
+            base: base.to_owned(),
+        }
     }
 
     /// Opens a section for reading: every key in it must be one of `keys`.
@@ -51,6 +58,11 @@ impl Reader {
     /// Notes a mistake at the place of `key`.
     pub(crate) fn note(&mut self, key: &str, message: impl Into<String>) {
         self.notes.add(self.offset_of(key), key, message);
+    }
+
+    /// The same for what is no mistake.
+    pub(crate) fn warn(&mut self, key: &str, message: impl Into<String>) {
+        self.warnings.add(self.offset_of(key), key, message);
     }
 }
 

@@ -227,6 +227,92 @@ role = "submission"
 }
 
 #[test]
+fn a_certificate_that_all_tenants_show_admits_none_of_them() {
+    let relay = r#"
+[[listener]]
+name = "cloud"
+bind = "127.0.0.1:1"
+role = "relay"
+tls_certificate = "a.pem"
+tls_key = "a.key"
+client_ca = "ca.pem"
+relay_certificates = ["edge.contoso.example", "Mail.Protection.Outlook.com"]
+"#;
+    check(
+        &first_day_and(relay),
+        expect![[r#"
+            causeway.toml:34:22: listener[cloud].relay_certificates: Exchange Online shows mail.protection.outlook.com for every one of its tenants: this would be an open relay for all of them; write relay_certificate_senders = "relay_domains" as well, or leave it out
+        "#]],
+    );
+    let bound = format!("{relay}relay_certificate_senders = \"relay_domains\"\n");
+    let config = parse(&first_day_and(&bound));
+    let warnings = config.warnings().to_string();
+    assert!(warnings.contains("can send here in the name of a relay domain"), "{warnings}");
+}
+
+#[test]
+fn a_balancer_that_may_xclient_is_warned_about() {
+    let networks = "proxy_protocol_from = [\"192.0.2.0/28\"]\nxclient_from = [\"192.0.2.1\"]\n";
+    let text = SAMPLES[0].1.replacen("role = \"mx\" ", &format!("{networks}role = \"mx\" "), 1);
+    let warnings = parse(&text).warnings().to_string();
+    assert!(warnings.contains("listener[mx].xclient_from: 192.0.2.1/32 is in"), "{warnings}");
+    assert!(SAMPLES.iter().all(|(_, text)| parse(text).warnings().list.is_empty()));
+}
+
+#[test]
+fn the_spool_can_count_the_recipients_and_hold_the_segments_that_are_allowed() {
+    check(
+        &first_day_and("[limits]\nrecipients_max = 32001\n[spool]\nsegment_bytes = \"1025MiB\"\n"),
+        expect![[r#"
+            causeway.toml:27:18: limits.recipients_max: want a number from 100 to 32000, not 32001
+            causeway.toml:29:17: spool.segment_bytes: want a size from 1MiB to 1GiB, as in "64MiB" or a number of bytes, not "1025MiB"
+        "#]],
+    );
+    parse(&first_day_and("[limits]\nrecipients_max = 32000\n[spool]\nsegment_bytes = \"1GiB\"\n"));
+}
+
+#[test]
+fn a_portal_is_accepted_with_a_word_about_it() {
+    let warnings = parse(&first_day_and("[portal]\n")).warnings().to_string();
+    assert!(warnings.contains("portal.bind: not in this version"), "{warnings}");
+}
+
+#[test]
+fn strangers_newlines_are_never_normalized() {
+    let text = SAMPLES[0].1.replacen("role = ", "bare_newline = \"normalize\"\nrole = ", 1);
+    check(
+        &text,
+        expect![[r#"
+            causeway.toml:11:16: listener[mx].bare_newline: is for trusted peers only: a stranger's bare newline may be smuggling; write "reject", or leave it out
+        "#]],
+    );
+}
+
+#[test]
+fn our_own_listeners_are_found_behind_a_wildcard() {
+    let inside = "[[listener]]\nname = \"in\"\nbind = \"10.0.0.2:2525\"\nrole = \"mx\"\n";
+    for (host, is_ours) in [
+        ("127.0.0.1:25", true),
+        ("127.0.0.2", true),
+        ("0.0.0.0:25", true),
+        ("localhost", true),
+        ("10.0.0.2:25", true),
+        ("10.0.0.2:2525", true),
+        ("10.0.0.2:26", false),
+        ("127.0.0.1:2525", false),
+        ("10.0.0.3:25", false),
+        ("[::1]:25", false),
+    ] {
+        for section in ["[site.other]\nhosts", "[delivery]\nsmart_host"] {
+            let text = first_day_and(&format!("{inside}{section} = [\"{host}\"]\n"));
+            let got = Config::parse(&text, "x").map(drop).map_err(|it| it.to_string());
+            let circles = got.as_ref().err().is_some_and(|it| it.contains("go in circles"));
+            assert_eq!(circles, is_ours, "{host} {section}: {got:?}");
+        }
+    }
+}
+
+#[test]
 fn sections_that_are_right_alone_may_be_wrong_together() {
     check(
         &first_day_and(

@@ -59,6 +59,7 @@ pub struct Listener {
     pub client_ca: Option<PathBuf>,
     /// Role relay: who may send to any recipient, by a DNS name in its certificate; lower case.
     pub relay_certificates: Vec<String>,
+    pub relay_certificate_senders: CertificateSenders,
     pub bare_newline: BareNewline,
     /// These three lower the limit of the same name in [`Limits`] for one listener.
     pub connections_max: Option<usize>,
@@ -76,6 +77,14 @@ pub enum Role {
     Submission,
 }
 
+/// Whose mail a client may bring that is admitted by its certificate alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CertificateSenders {
+    Any,
+    /// Reverse-paths of relay domains, and the null one.
+    RelayDomains,
+}
+
 /// What becomes of a CR or LF that stands alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BareNewline {
@@ -83,7 +92,7 @@ pub enum BareNewline {
     Normalize,
 }
 
-/// PEM files; both exist, and the key is not readable by everyone, once [`Config::load`] is through.
+/// PEM files; both exist and are a pair, once [`Config::load`] is through.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {
     pub certificate: PathBuf,
@@ -186,8 +195,9 @@ pub struct SpoolSettings {
 #[derive(Clone, Debug)]
 pub struct Limits {
     pub connections_max: usize,
+    /// Per address of IPv4 and /64 of IPv6.
     pub connections_per_ip_max: usize,
-    /// Per /24 of IPv4 and /64 of IPv6.
+    /// Per /24 of IPv4 and /48 of IPv6.
     pub connections_per_net_max: usize,
     pub recipients_max: usize,
     pub message_bytes_max: u64,

@@ -1,7 +1,7 @@
 //! The shell around the queues: what is submitted goes to a lane, lanes get workers.
 
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -10,6 +10,7 @@ use mail::{Domain, ReversePath, SiteName, Timestamp};
 use parking_lot::{Mutex, RwLock};
 use spool::{Message, Recovered, Spool};
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -66,6 +67,9 @@ pub(crate) struct Inner {
     hops: RwLock<Hops>,
     shards: Vec<Handle>,
     next_shard: AtomicUsize,
+    /// Legs to be routed again, in this order; no more than there are.
+    pub to_route: Mutex<VecDeque<LegId>>,
+    pub routing: Notify,
     pub tracker: TaskTracker,
     pub stop: CancellationToken,
     started: Instant,
@@ -117,6 +121,8 @@ impl Delivery {
             hops: RwLock::new(Hops::default()),
             shards: parts.shards,
             next_shard: AtomicUsize::new(0),
+            to_route: Mutex::default(),
+            routing: Notify::new(),
             tracker: parts.tracker,
             stop: parts.stop,
             started: Instant::now(),

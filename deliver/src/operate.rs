@@ -369,21 +369,29 @@ impl Delivery {
         self.route_all_again(legs);
     }
 
-    /// In the order of acceptance, one after the other.
+    /// Hands legs to [`Delivery::route_waiting`], behind those that it has already.
     pub(crate) fn route_all_again(&self, legs: Vec<LegId>) {
         if legs.is_empty() {
             return;
         }
         tracing::info!(messages = legs.len(), "Routing waiting mail again.");
-        let delivery = self.clone();
-        self.0.tracker.spawn(async move {
-            for leg in legs {
-                if delivery.0.stop.is_cancelled() {
-                    return;
-                }
-                delivery.route_again(leg).await;
+        self.0.to_route.lock().extend(legs);
+        self.0.routing.notify_one();
+    }
+
+    /// Routes what it is handed in that order, which is the order of acceptance.
+    pub(crate) async fn route_waiting(self) {
+        loop {
+            tokio::select! {
+                () = self.0.stop.cancelled() => return,
+                () = self.0.routing.notified() => (),
             }
-        });
+            while !self.0.stop.is_cancelled() {
+                let next = self.0.to_route.lock().pop_front();
+                let Some(leg) = next else { break };
+                self.route_again(leg).await;
+            }
+        }
     }
 
     /// A leg that stays where it is keeps its turn, its time and its hold.

@@ -29,6 +29,7 @@ impl Delivery {
                 self.0.tracker.spawn(probe(self.clone(), hop));
             }
         }
+        self.0.tracker.spawn(self.clone().route_waiting());
         let mut old_at = Instant::now();
         let mut gauges_at = Instant::now();
         loop {

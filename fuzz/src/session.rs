@@ -42,7 +42,7 @@ fn rules(choice: u8) -> Rules {
 
 fn peer(choice: u8) -> Peer {
     let address = std::net::Ipv4Addr::new(192, 0, 2, 1).into();
-    Peer { address, port: 25, name: None, may_xclient: choice & 8 != 0 }
+    Peer { address: Some(address), port: 25, name: None, may_xclient: choice & 8 != 0 }
 }
 
 /// Feeds one piece; false once the session is closed.

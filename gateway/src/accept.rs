@@ -47,7 +47,7 @@ pub(crate) async fn run(shared: Arc<Shared>, listener: Arc<ListenerState>, socke
 }
 
 fn admit(shared: &Arc<Shared>, listener: &Arc<ListenerState>, stream: TcpStream, from: SocketAddr) {
-    match shared.connections.enter(listener.settings.load().connections) {
+    match shared.connections.enter(&listener.connections, listener.settings.load().connections) {
         Ok(slot) => start(shared, listener, stream, from, slot),
         Err(limit) => {
             count(shared, listener, limit.label());

@@ -15,11 +15,18 @@ pub(crate) struct Connections {
     by_net: DashMap<IpAddr, usize>,
 }
 
+/// Open connections of one listener.
+#[derive(Clone, Default)]
+pub(crate) struct OfListener(Arc<AtomicUsize>);
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ConnectionLimits {
+    /// On all listeners together.
     pub(crate) all: usize,
+    pub(crate) on_listener: usize,
+    /// Per address of IPv4 and /64 of IPv6: whoever has one address there has all of them.
     pub(crate) per_ip: usize,
-    /// Per /24 of IPv4 and /64 of IPv6.
+    /// Per /24 of IPv4 and /48 of IPv6.
     pub(crate) per_net: usize,
 }
 
@@ -27,6 +34,7 @@ pub(crate) struct ConnectionLimits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Crowded {
     Everywhere,
+    Listener,
     Ip,
     Net,
 }
@@ -36,6 +44,7 @@ impl Crowded {
     pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::Everywhere => "all",
+            Self::Listener => "listener",
             Self::Ip => "ip",
             Self::Net => "net",
         }
@@ -45,6 +54,7 @@ impl Crowded {
 /// One connection, counted until this is dropped.
 pub(crate) struct Slot {
     connections: Arc<Connections>,
+    listener: OfListener,
     /// `None` while only a trusted proxy's own address is known.
     address: Option<IpAddr>,
 }
@@ -54,13 +64,21 @@ impl Connections {
         self.all.load(Ordering::Relaxed)
     }
 
-    /// Counts a connection whose client is not known yet.
-    pub(crate) fn enter(self: &Arc<Self>, limits: ConnectionLimits) -> Result<Slot, Crowded> {
-        let slot = Slot { connections: Arc::clone(self), address: None };
-        if self.all.fetch_add(1, Ordering::Relaxed) >= limits.all {
-            return Err(Crowded::Everywhere);
+    /// Counts a connection to `listener` whose client is not known yet.
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        listener: &OfListener,
+        limits: ConnectionLimits,
+    ) -> Result<Slot, Crowded> {
+        let before = self.all.fetch_add(1, Ordering::Relaxed);
+        let on_listener = listener.0.fetch_add(1, Ordering::Relaxed);
+        let slot =
+            Slot { connections: Arc::clone(self), listener: listener.clone(), address: None };
+        match () {
+            () if before >= limits.all => Err(Crowded::Everywhere),
+            () if on_listener >= limits.on_listener => Err(Crowded::Listener),
+            () => Ok(slot),
         }
-        Ok(slot)
     }
 }
 
@@ -71,7 +89,7 @@ impl Slot {
         if ip.is_loopback() {
             return Ok(());
         }
-        let of_ip = add(&self.connections.by_ip, ip);
+        let of_ip = add(&self.connections.by_ip, host(ip));
         let of_net = add(&self.connections.by_net, net(ip));
         self.address = Some(ip);
         match () {
@@ -85,8 +103,9 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         self.connections.all.fetch_sub(1, Ordering::Relaxed);
+        self.listener.0.fetch_sub(1, Ordering::Relaxed);
         if let Some(ip) = self.address {
-            remove(&self.connections.by_ip, ip);
+            remove(&self.connections.by_ip, host(ip));
             remove(&self.connections.by_net, net(ip));
         }
     }
@@ -107,7 +126,18 @@ fn remove<K: Eq + Hash>(counts: &DashMap<K, usize>, key: K) {
     }
 }
 
-/// The network that an address shares with its neighbours.
+/// Of version 6, what one host may choose its addresses from.
+fn host(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(_) => ip,
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+    }
+}
+
+/// The network that a host shares with its neighbours.
 fn net(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(v4) => {
@@ -115,9 +145,26 @@ fn net(ip: IpAddr) -> IpAddr {
             IpAddr::V4(Ipv4Addr::new(a, b, c, 0))
         }
         IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+            let [a, b, c, ..] = v6.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0))
         }
+    }
+}
+
+/// What happens from how many octets of bodies on their way in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MemoryLimits {
+    /// Bodies that are not small go to the disk.
+    pub(crate) drain: u64,
+    /// MAIL is answered 452.
+    pub(crate) refuse: u64,
+    /// What cannot go to the disk is given up.
+    pub(crate) give_up: u64,
+}
+
+impl MemoryLimits {
+    pub(crate) const fn of(bytes_max: u64) -> Self {
+        Self { drain: bytes_max / 100 * 90, refuse: bytes_max / 100 * 95, give_up: bytes_max }
     }
 }
 
@@ -188,10 +235,11 @@ impl StressMeter {
 mod tests {
     use super::*;
 
-    const LIMITS: ConnectionLimits = ConnectionLimits { all: 4, per_ip: 2, per_net: 3 };
+    const LIMITS: ConnectionLimits =
+        ConnectionLimits { all: 4, on_listener: 4, per_ip: 2, per_net: 3 };
 
     fn connect(all: &Arc<Connections>, ip: &str) -> Result<Slot, Crowded> {
-        let mut slot = all.enter(LIMITS)?;
+        let mut slot = all.enter(&OfListener::default(), LIMITS)?;
         slot.name(ip.parse().unwrap(), LIMITS)?;
         Ok(slot)
     }
@@ -211,11 +259,39 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_in_version_6_share_64_bits() {
-        let a: IpAddr = "2001:db8:1:2::1".parse().unwrap();
-        let b: IpAddr = "2001:db8:1:2:ffff::1".parse().unwrap();
-        assert_eq!(net(a), net(b));
-        assert_ne!(net(a), net("2001:db8:1:3::1".parse().unwrap()));
+    fn a_listeners_own_limit_counts_its_own_connections() {
+        let all = Arc::new(Connections::default());
+        let (full, other) = (OfListener::default(), OfListener::default());
+        let limits = ConnectionLimits { on_listener: 1, ..LIMITS };
+        let elsewhere = [all.enter(&other, LIMITS).ok(), all.enter(&other, LIMITS).ok()];
+        let only = all.enter(&full, limits).ok().unwrap();
+        assert_eq!(all.enter(&full, limits).err(), Some(Crowded::Listener));
+        drop(only);
+        assert!(all.enter(&full, limits).is_ok());
+        drop(elsewhere);
+        assert_eq!(all.len(), 0);
+    }
+
+    #[test]
+    fn a_host_of_version_6_is_64_bits_and_its_network_48() {
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        assert_eq!(host(ip("2001:db8:1:2::1")), host(ip("2001:db8:1:2:ffff::1")));
+        assert_ne!(host(ip("2001:db8:1:2::1")), host(ip("2001:db8:1:3::1")));
+        assert_eq!(net(ip("2001:db8:1:2::1")), net(ip("2001:db8:1:3::1")));
+        assert_ne!(net(ip("2001:db8:1:2::1")), net(ip("2001:db8:2:2::1")));
+    }
+
+    #[test]
+    fn whoever_has_a_network_of_version_6_has_not_as_many_places() {
+        let all = Arc::new(Connections::default());
+        let kept: Vec<_> = ["2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"]
+            .iter()
+            .map(|it| connect(&all, it).ok().unwrap())
+            .collect();
+        assert_eq!(connect(&all, "2001:db8::3").err(), Some(Crowded::Ip));
+        assert_eq!(connect(&all, "2001:db8:0:2::1").err(), Some(Crowded::Net));
+        drop(kept);
+        assert_eq!((all.len(), all.by_ip.len(), all.by_net.len()), (0, 0, 0));
     }
 
     #[test]

@@ -2,24 +2,34 @@
 
 use prometheus::core::Collector;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use smtp::server::Rejection;
 
 /// Metrics of the receiving side, whose names begin with `causeway_smtp_`, and the version.
 #[derive(Clone)]
 pub struct GatewayMetrics {
-    /// Sessions that ended, by `listener` and `result`: quit, gone, timeout, refused, shutdown, error.
+    /// Sessions that ended, by `listener` and `result`: closed, gone, timeout, refused,
+    /// shutdown, error.
     pub sessions: IntCounterVec,
     /// Sessions open now, on all listeners.
     pub sessions_open: IntGauge,
     /// Connections open now, by `listener`.
     pub connections: IntGaugeVec,
-    /// Connections that were turned away, by `listener` and `limit`: all, ip, net, descriptors.
+    /// Connections that were turned away, by `listener` and `limit`: all, listener, ip, net,
+    /// descriptors.
     pub turned_away: IntCounterVec,
-    /// Messages at their end, by `listener` and `verdict`: accepted, loop, full, failed.
+    /// Messages at their end, by `listener` and `verdict`: accepted, loop, full, failed; and late
+    /// for one that failed and was on disk all the same, so that it was discarded.
     pub messages: IntCounterVec,
     /// Octets of accepted bodies, by `listener`.
     pub message_bytes: IntCounterVec,
     /// Recipients asked for, by `listener` and `verdict`: accepted, refused.
     pub recipients: IntCounterVec,
+    /// MAIL and DATA that were refused for want of room or of admission, by `listener` and
+    /// `reason`: full, memory, not_admitted.
+    pub transactions_refused: IntCounterVec,
+    /// What clients sent that was refused, by `listener` and `reason`: the labels of
+    /// [`Rejection`].
+    pub rejected: IntCounterVec,
     /// TLS handshakes, by `listener` and `result`: ok, failed.
     pub handshakes: IntCounterVec,
     /// 1 while time-outs are short because limits are near.
@@ -51,6 +61,8 @@ impl GatewayMetrics {
             Box::new(self.messages.clone()),
             Box::new(self.message_bytes.clone()),
             Box::new(self.recipients.clone()),
+            Box::new(self.transactions_refused.clone()),
+            Box::new(self.rejected.clone()),
             Box::new(self.handshakes.clone()),
             Box::new(self.stress.clone()),
             Box::new(self.body_bytes.clone()),
@@ -82,6 +94,12 @@ impl GatewayMetrics {
             messages: counter("messages_total", "Messages at their end", &by("verdict"))?,
             message_bytes: counter("message_bytes_total", "Octets accepted", &["listener"])?,
             recipients: counter("recipients_total", "Recipients asked for", &by("verdict"))?,
+            transactions_refused: counter(
+                "transactions_refused_total",
+                "MAIL and DATA refused for want of room or of admission",
+                &by("reason"),
+            )?,
+            rejected: counter("rejected_total", "Bad input of clients", &by("reason"))?,
             handshakes: counter("tls_handshakes_total", "TLS handshakes", &by("result"))?,
             stress: gauge("stress", "1 while time-outs are short because limits are near")?,
             body_bytes: gauge("body_bytes", "Octets of bodies in memory on their way in")?,
@@ -104,6 +122,11 @@ impl GatewayMetrics {
             looped: label(&self.messages, "loop"),
             full: label(&self.messages, "full"),
             failed: label(&self.messages, "failed"),
+            late: label(&self.messages, "late"),
+            no_room: label(&self.transactions_refused, "full"),
+            no_memory: label(&self.transactions_refused, "memory"),
+            not_admitted: label(&self.transactions_refused, "not_admitted"),
+            rejected: Rejection::ALL.map(|it| label(&self.rejected, it.label())),
             bytes: self.message_bytes.with_label_values(&[listener]),
             recipients_accepted: label(&self.recipients, "accepted"),
             recipients_refused: label(&self.recipients, "refused"),
@@ -118,9 +141,22 @@ pub(crate) struct ListenerMetrics {
     pub(crate) looped: IntCounter,
     pub(crate) full: IntCounter,
     pub(crate) failed: IntCounter,
+    pub(crate) late: IntCounter,
+    pub(crate) no_room: IntCounter,
+    pub(crate) no_memory: IntCounter,
+    pub(crate) not_admitted: IntCounter,
+    rejected: [IntCounter; Rejection::ALL.len()],
     pub(crate) bytes: IntCounter,
     pub(crate) recipients_accepted: IntCounter,
     pub(crate) recipients_refused: IntCounter,
+}
+
+impl ListenerMetrics {
+    pub(crate) fn reject(&self, rejection: Rejection, n: u32) {
+        if let Some(counter) = self.rejected.get(rejection as usize) {
+            counter.inc_by(n.into());
+        }
+    }
 }
 
 #[cfg(test)]

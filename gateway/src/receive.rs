@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use mail::{Reply, SpoolId};
 use smtp::server::{Received, Session, Transaction};
-use spool::{Accepted, Incoming, Receipt, SpoolError};
-use tokio::time::{Instant, timeout};
+use spool::{Accepted, Event, Incoming, Receipt, Spool, SpoolError, What};
+use tokio::time::timeout;
 
-use crate::settings::Times;
+use crate::limits::MemoryLimits;
 use crate::shared::{ListenerState, Shared, now};
 
 const FULL: Reply = Reply::new(452, (4, 3, 1), "Insufficient system storage, try again later");
@@ -25,9 +25,15 @@ const COMMIT_PATIENCE: Duration = Duration::from_secs(300);
 
 /// Whether a message of `size` octets may begin; 0 when its size is not known.
 pub(crate) fn admit(shared: &Shared, listener: &ListenerState, size: u64) -> Result<(), Reply> {
-    let full = shared.spool.admit(size).map_err(|_| FULL);
-    let busy = if shared.stress.body_bytes() > shared.body_bytes_max { Err(BUSY) } else { Ok(()) };
-    full.and(busy).inspect_err(|_| listener.metrics.full.inc())
+    if shared.spool.admit(size).is_err() {
+        listener.metrics.no_room.inc();
+        return Err(FULL);
+    }
+    if shared.stress.body_bytes() > shared.memory.refuse {
+        listener.metrics.no_memory.inc();
+        return Err(BUSY);
+    }
+    Ok(())
 }
 
 /// What has come of a message, behind our trace fields.
@@ -35,14 +41,10 @@ pub(crate) struct Body {
     listener: Arc<ListenerState>,
     incoming: Incoming,
     held: Held,
-    started_at: Instant,
-    progress_at: Instant,
-    /// Octets that the client has sent.
-    came: u64,
 }
 
 impl Body {
-    /// Begins a message with its one `Received` field and our mark.
+    /// Begins a message with our mark and its one `Received` field.
     pub(crate) fn open(
         shared: &Arc<Shared>,
         listener: &Arc<ListenerState>,
@@ -53,16 +55,14 @@ impl Body {
         let id = incoming.id();
         let out = incoming.body_mut();
         out.reserve(room(session));
-        trace(session, hostname, id, out);
+        // What a client sends may begin with a blank, and then it continues the field before it.
+        // Where `Received` ends is for nobody to rely on; the mark must stay as it is.
         shared.loop_mark.write_to(id, out);
-        let now = Instant::now();
+        trace(session, hostname, id, out);
         Self {
             listener: Arc::clone(listener),
             incoming,
             held: Held { shared: Arc::clone(shared), octets: 0 },
-            started_at: now,
-            progress_at: now,
-            came: 0,
         }
     }
 
@@ -70,29 +70,38 @@ impl Body {
         self.incoming.body_mut()
     }
 
-    /// Takes note of `came` octets from the client.
-    pub(crate) fn grown(&mut self, came: usize) {
-        self.came += came as u64;
-        self.progress_at = Instant::now();
+    /// Takes note of what is in the buffer now.
+    pub(crate) fn grown(&mut self) {
         self.held.set(self.incoming.body_mut().len() as u64);
     }
 
-    /// When the next octets must be there: soon after the last ones, and in time for the rate.
-    pub(crate) fn deadline(&self, times: &Times, patience: Duration) -> Instant {
-        let for_all = Duration::from_secs(self.came / times.data_rate_min);
-        let by_rate = self.started_at + times.data_block + for_all;
-        by_rate.min(self.progress_at + patience)
+    /// What is to be done about the memory that bodies take up. `is_in_head`: the octets must
+    /// stay where they are.
+    pub(crate) fn relief(&mut self, is_in_head: bool) -> Relief {
+        let wants_drain = self.incoming.wants_drain();
+        let buffered = self.incoming.body_mut().len();
+        let shared = &self.held.shared;
+        let used = shared.stress.body_bytes();
+        match relief(shared.memory, used, buffered, is_in_head) {
+            Relief::None if wants_drain && !is_in_head => Relief::Drain,
+            relief => relief,
+        }
     }
 
-    pub(crate) fn wants_drain(&self) -> bool {
-        self.incoming.wants_drain()
-    }
-
-    /// Moves what has come of a large body to the disk.
+    /// Moves what has come of a body to the disk, as that of a large one.
     pub(crate) async fn drain(&mut self) -> Result<(), Reply> {
-        let drained = self.incoming.drain().await;
-        self.grown(0);
+        let drained = match self.incoming.wants_drain() {
+            true => self.incoming.drain().await,
+            false => self.incoming.spill().await,
+        };
+        self.grown();
         drained.map_err(|error| failed(&error, &self.listener))
+    }
+
+    /// The message is given up for want of memory.
+    pub(crate) fn crowded_out(&self) -> Reply {
+        self.listener.metrics.full.inc();
+        BUSY
     }
 
     /// Makes the message durable and hands it on; gives the reply to the client. Whether the
@@ -103,7 +112,7 @@ impl Body {
         session: &Session,
     ) -> Reply {
         let Self { listener, incoming, held, .. } = *self;
-        let peer = session.peer().address;
+        let peer = session.peer();
         if held.shared.loop_mark.is_loop(&transaction.head.loop_tokens) {
             listener.metrics.looped.inc();
             tracing::warn!(%peer, "Refused a message that has passed here too often.");
@@ -115,8 +124,10 @@ impl Body {
         let Ok(committed) = timeout(COMMIT_PATIENCE, &mut commit).await else {
             tracing::error!(%peer, "The disk does not answer; a client was told to come again.");
             listener.metrics.failed.inc();
-            let shared = Arc::clone(&held.shared);
-            held.shared.tracker.spawn(hand_on_late(shared, commit));
+            let (spool, late) = (held.shared.spool.clone(), listener.metrics.late.clone());
+            held.shared.tracker.spawn(async move {
+                late.inc_by(u64::from(discard_late(spool, commit).await));
+            });
             return FAILED;
         };
         let Accepted { receipt, message } = match committed {
@@ -140,14 +151,46 @@ impl Body {
     }
 }
 
-/// The client was told to come again, but if the disk does have the message it is delivered.
-async fn hand_on_late(
-    shared: Arc<Shared>,
+const LATE: &str = "answered 451 before it was durable";
+
+/// The client was told to come again, and it will: what the disk has of the message all the same
+/// is not delivered, and the ledger says why.
+async fn discard_late(
+    spool: Spool,
     commit: impl Future<Output = Result<Accepted, SpoolError>> + Send,
-) {
-    if let Ok(Accepted { receipt, message }) = commit.await {
-        tracing::warn!(id = %receipt.id(), "Accepted late; its client may send it again.");
-        shared.handoff.submit(message);
+) -> bool {
+    let Ok(Accepted { receipt, message }) = commit.await else { return false };
+    let id = receipt.id();
+    let n = u16::try_from(message.envelope.recipients.len()).unwrap_or(u16::MAX);
+    let what = What::Discarded { by: "causeway".to_owned(), why: LATE.to_owned() };
+    let event = Event { id, recipients: (0..n).collect(), at: now(), what };
+    match spool.post_durable(event).await {
+        Ok(()) => tracing::warn!(%id, "Discarded: its client was told to send it again."),
+        // It is found at the next start and delivered: better twice than never.
+        Err(error) => tracing::error!(%id, error = %chain(&error), "Cannot discard it."),
+    }
+    true
+}
+
+/// A body of at least this size is worth a file of its own when memory is short.
+const SPILL_BYTES: usize = 64 << 10;
+
+/// What a session does for the memory of all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Relief {
+    None,
+    /// Its body goes to the disk.
+    Drain,
+    /// Its body is given up, and its client told to come again.
+    GiveUp,
+}
+
+fn relief(limits: MemoryLimits, used: u64, buffered: usize, is_in_head: bool) -> Relief {
+    match () {
+        () if used <= limits.drain || buffered == 0 => Relief::None,
+        () if buffered >= SPILL_BYTES && !is_in_head => Relief::Drain,
+        () if used > limits.give_up => Relief::GiveUp,
+        () => Relief::None,
     }
 }
 
@@ -185,7 +228,7 @@ fn accepted_reply(receipt: &Receipt) -> Reply {
     Reply::with_text(250, (2, 0, 0), format!("Queued as {}", receipt.id()))
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {
@@ -243,4 +286,69 @@ fn with_date(then: impl FnOnce(&str)) {
         }
         then(text);
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_that_runs_short_is_freed_and_never_passed() {
+        let asked =
+            |used, buffered, is_in_head| relief(MemoryLimits::of(100), used, buffered, is_in_head);
+        assert_eq!(asked(90, 1 << 20, false), Relief::None);
+        assert_eq!(asked(91, 1 << 20, false), Relief::Drain);
+        assert_eq!(asked(91, 1 << 10, false), Relief::None);
+        assert_eq!(asked(101, 1 << 20, false), Relief::Drain);
+        assert_eq!(asked(101, 1 << 10, false), Relief::GiveUp);
+        assert_eq!(asked(101, 1 << 20, true), Relief::GiveUp);
+        assert_eq!(asked(101, 0, false), Relief::None);
+    }
+
+    fn spool(dir: &std::path::Path) -> (Spool, Vec<SpoolId>) {
+        let disk = spool::RealDisk::new(dir).unwrap();
+        let options =
+            spool::Options { free_bytes_min: 0, free_inodes_min: 0, ..spool::Options::default() };
+        let clock = Arc::new(spool::SystemClock);
+        let metrics = spool::SpoolMetrics::new();
+        let (spool, recovery) = Spool::open(Arc::new(disk), options, metrics, clock).unwrap();
+        (spool, recovery.map(|it| it.id).collect())
+    }
+
+    #[test]
+    fn what_was_answered_451_is_not_delivered_when_the_disk_has_it_after_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let (first, _) = spool(dir.path());
+        let mut incoming = first.receive();
+        incoming.body_mut().extend_from_slice(b"Subject: late\r\n\r\n");
+        let named = |it: &str| mail::Recipient {
+            address: it.parse().unwrap(),
+            notify: mail::Notify::default(),
+            orcpt: None,
+            kind: mail::RecipientKind::Named,
+        };
+        let envelope = mail::Envelope {
+            reverse_path: mail::ReversePath::Null,
+            recipients: vec![named("anna@known.example"), named("ben@known.example")],
+            body: mail::BodyType::default(),
+            smtputf8: false,
+            ret: None,
+            envid: None,
+        };
+        let origin = mail::Origin {
+            listener: "mx".into(),
+            peer: None,
+            helo: "client.example".into(),
+            protocol: mail::Protocol::Esmtp,
+            tls: None,
+            client_certificate: None,
+        };
+        let commit = incoming.commit(envelope, origin);
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        assert!(runtime.block_on(discard_late(first.clone(), commit)));
+        first.close();
+        let (again, recovered) = spool(dir.path());
+        assert_eq!(recovered, []);
+        again.close();
+    }
 }

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use config::Config;
-use deliver::Routes;
+use config::{Config, Reload};
+use deliver::{Delivery, Routes};
+use parking_lot::Mutex;
 
 use crate::assemble;
 use crate::server::Serving;
@@ -13,9 +14,13 @@ use crate::server::Serving;
 /// Holds what can change while mail flows. Cheap to clone.
 #[derive(Clone)]
 pub struct Reloader {
+    /// In force, which is not always what the file says: see [`Config::reload`].
     pub config: Arc<ArcSwap<Config>>,
     pub routes: Arc<Routes>,
     pub serving: Serving,
+    pub delivery: Delivery,
+    /// One reload after the other.
+    pub turn: Arc<Mutex<()>>,
 }
 
 /// Keys of the configuration that differ.
@@ -30,35 +35,51 @@ pub enum ReloadError {
     /// Every mistake, as `causeway check` prints them. The old configuration stays in force.
     #[error("{0}")]
     Mistakes(config::Mistakes),
-    #[error("a certificate cannot be used, the old one stays: {0}")]
+    /// The old configuration stays in force, certificates included.
+    #[error("a certificate cannot be used: {0}")]
     Certificate(String),
 }
 
 impl Reloader {
-    /// Blocks while it reads files. Either everything that can change has changed, or nothing;
-    /// only a certificate that cannot be used keeps its old pair beside what else was applied.
+    /// Blocks while it reads files. Either everything that can change has changed, or nothing.
     pub fn reload(&self, path: &Path) -> Result<Reloaded, ReloadError> {
-        let new = Config::load(path).map_err(ReloadError::Mistakes)?;
-        let old = self.config.load_full();
-        let changes = Config::diff(&old, &new);
-        // A domain must not be routed to a site that delivery does not know yet.
-        let names = |it: &Config| it.sites.iter().map(|it| it.name.clone()).collect::<Vec<_>>();
-        let same_sites = names(&old) == names(&new);
-        let waits = |it: &config::Change| {
-            it.needs_restart || (!same_sites && !it.key.starts_with("listener"))
-        };
-        let (restart, applied): (Vec<_>, Vec<_>) = changes.into_iter().partition(waits);
-        if same_sites {
-            self.routes.set_domains(assemble::domains(&new));
+        let _turn = self.turn.lock();
+        let file = load_config(path).map_err(ReloadError::Mistakes)?;
+        log_warnings(&file);
+        let Reload { config, applied, needs_restart } = self.config.load().reload(&file);
+        let prepared = self
+            .serving
+            .prepare(&config)
+            .map_err(|error| ReloadError::Certificate(crate::receive::chain(&error)))?;
+        self.serving.apply(prepared);
+        if applied.iter().any(|it| is_routing(&it.key)) {
+            self.routes.set_domains(assemble::domains(&config));
+            self.delivery.domains_changed();
         }
-        let problems = self.serving.reload(&new);
-        self.config.store(Arc::new(new));
+        self.config.store(Arc::new(config));
         let keys = |list: Vec<config::Change>| list.into_iter().map(|it| it.key).collect();
-        let reloaded = Reloaded { applied: keys(applied), needs_restart: keys(restart) };
+        let reloaded = Reloaded { applied: keys(applied), needs_restart: keys(needs_restart) };
         tracing::info!(?reloaded, "Configuration reloaded.");
-        match problems.first() {
-            None => Ok(reloaded),
-            Some(problem) => Err(ReloadError::Certificate(problem.to_string())),
-        }
+        Ok(reloaded)
+    }
+}
+
+/// Reads a configuration with everything that can be checked before it is used.
+///
+/// # Errors
+/// All mistakes, each with its place.
+pub fn load_config(path: &Path) -> Result<Config, config::Mistakes> {
+    Config::load(path, crate::tls::check_pair)
+}
+
+/// Whether a key may change where mail goes.
+fn is_routing(key: &str) -> bool {
+    ["relay_domain[", "routing.", "site."].iter().any(|it| key.starts_with(it))
+}
+
+/// What is unwise but works: docs/adr/0201.
+pub(crate) fn log_warnings(config: &Config) {
+    for line in config.warnings().to_string().lines() {
+        tracing::warn!(warning = line, "The configuration is unwise.");
     }
 }

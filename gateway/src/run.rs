@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use prometheus::Registry;
 use spool::{RealDisk, Recovery, Spool, SpoolMetrics, SystemClock};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -56,23 +56,29 @@ impl<T, E: Into<Box<dyn std::error::Error + Send + Sync>>> Tried<T> for Result<T
 /// When it cannot start. Once it runs, nothing ends it but a signal.
 pub fn serve(config: Config, config_path: &Path) -> Result<Shutdown, RunError> {
     let _log = crate::start_logging(&config.log).tried(|| "cannot start logging".into())?;
-    let data_dir = config.server.data_dir.clone();
-    let _lock = lock(&data_dir)?;
+    crate::reload::log_warnings(&config);
     let control = Builder::new_multi_thread()
         .worker_threads(CONTROL_THREADS)
         .thread_name("control")
         .enable_all()
         .build()
         .tried(|| "cannot start the control threads".into())?;
+    // Before anything that takes time: a signal during the start is not to end the process as
+    // if nobody had been there to hear it.
+    let signals = Signals::listen(&control).tried(|| "cannot listen for signals".into())?;
+    let data_dir = config.server.data_dir.clone();
+    let _lock = lock(&data_dir)?;
+    forget_addresses(&data_dir)?;
     let shards = Shards::start(config.server.data_threads, deliver::enter_shard)
         .tried(|| "cannot start the data threads".into())?;
     let grace = config.server.shutdown_grace;
     let started = start(config, config_path, &control, &shards)?;
-    control.block_on(started.until_signalled());
+    control.block_on(started.until_signalled(signals));
     tracing::info!("Stopping: transactions and deliveries under way are finished.");
     started.stop.cancel();
     let ended = control.block_on(finish(&started.tracker, grace));
-    let _ = fs::remove_file(data_dir.join(api::Addresses::FILE));
+    // The next start does it again.
+    let _ = forget_addresses(&data_dir);
     shards.finish();
     drop(control);
     match ended {
@@ -90,11 +96,41 @@ pub(crate) struct Started {
     pub(crate) stop: CancellationToken,
 }
 
+/// What operators tell the process by signals, from the moment that this is made.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen(control: &Runtime) -> std::io::Result<Self> {
+        let _context = control.enter();
+        survive_file_size_limit()?;
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
 /// A write beyond RLIMIT_FSIZE is to fail, which the spool answers with 451, and not to end the
 /// process. A handler that tokio has set stays set.
 fn survive_file_size_limit() -> std::io::Result<()> {
     let number = rustix::process::Signal::XFSZ.as_raw();
     signal(SignalKind::from_raw(number)).map(drop)
+}
+
+/// Those of the last run lead nowhere, or to somebody else.
+fn forget_addresses(data_dir: &Path) -> Result<(), RunError> {
+    let path = data_dir.join(api::Addresses::FILE);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).tried(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// One gateway for one data folder.
@@ -120,7 +156,6 @@ pub(crate) fn start(
     shards: &Shards,
 ) -> Result<Started, RunError> {
     let _context = control.enter();
-    survive_file_size_limit().tried(|| "cannot set up signals".into())?;
     let began = (Instant::now(), Timestamp::from_system(SystemTime::now()));
     let data_dir = config.server.data_dir.clone();
     let registry = Registry::new();
@@ -172,11 +207,17 @@ pub(crate) fn start(
         config: Arc::clone(&config),
         config_path: config_path.to_owned(),
         routes: Arc::clone(&routes),
+        reloader: Reloader {
+            config,
+            routes,
+            serving: serving.clone(),
+            delivery: delivery.clone(),
+            turn: Arc::default(),
+        },
         delivery,
         overrides: Arc::new(overrides),
         spool: spool.clone(),
         spool_metrics,
-        reloader: Reloader { config, routes, serving: serving.clone() },
         started: began,
         recovered,
         sessions,
@@ -267,22 +308,13 @@ fn write_addresses(data_dir: &Path, admin: SocketAddr, serving: &Serving) -> Res
 }
 
 impl Started {
-    /// SIGHUP reloads; SIGTERM and SIGINT end it.
-    async fn until_signalled(&self) {
-        let signals = (
-            signal(SignalKind::terminate()),
-            signal(SignalKind::interrupt()),
-            signal(SignalKind::hangup()),
-        );
-        let (Ok(mut term), Ok(mut int), Ok(mut hup)) = signals else {
-            tracing::error!("Cannot listen for signals: only SIGKILL ends this process.");
-            return std::future::pending().await;
-        };
+    /// SIGHUP reloads; SIGTERM and SIGINT end it, also those that came during the start.
+    async fn until_signalled(&self, mut signals: Signals) {
         loop {
             tokio::select! {
-                _ = term.recv() => return,
-                _ = int.recv() => return,
-                _ = hup.recv() => self.control.reload_on_signal().await,
+                _ = signals.terminate.recv() => return,
+                _ = signals.interrupt.recv() => return,
+                _ = signals.hangup.recv() => self.control.reload_on_signal().await,
             }
         }
     }

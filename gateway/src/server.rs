@@ -17,19 +17,17 @@ use tokio_util::task::TaskTracker;
 
 use crate::accept;
 use crate::bind::{BindError, bind};
-use crate::limits::{Connections, Stress, StressMeter, Usage};
+use crate::limits::{Connections, MemoryLimits, OfListener, Stress, StressMeter, Usage};
 use crate::loop_mark::LoopMark;
 use crate::metrics::GatewayMetrics;
 use crate::policy::{Handoff, Policy};
 use crate::settings::Settings;
 use crate::shard::Shards;
 use crate::shared::{ListenerState, Shared};
-use crate::tls::{Tls, TlsError};
+use crate::tls::{Fresh, Tls, TlsError};
 
 /// How often certificates are looked at for a change.
 const CERTIFICATES_EVERY: Duration = Duration::from_secs(10);
-/// Under this share of the memory limit bodies are taken in without asking.
-const BODY_PERCENT_MAX: u64 = 95;
 
 /// What the receiving side works with.
 pub struct Parts {
@@ -94,6 +92,9 @@ pub struct Serving {
     shared: Arc<Shared>,
 }
 
+/// What a reload changes, checked: see [`Serving::prepare`].
+pub struct Prepared(Vec<(Arc<ListenerState>, Settings, Option<Fresh>)>);
+
 impl Server {
     /// Binds every listener for `n_shards` threads and reads every certificate. Nobody is served
     /// before [`Server::serve`].
@@ -119,7 +120,7 @@ impl Server {
             metrics,
             connections: Arc::new(Connections::default()),
             stress: Stress::default(),
-            body_bytes_max: limits.memory_bytes_max / 100 * BODY_PERCENT_MAX,
+            memory: MemoryLimits::of(limits.memory_bytes_max),
             loop_mark,
             tracker,
             stop,
@@ -164,42 +165,64 @@ impl Serving {
         self.listeners.iter().map(|(it, address)| (it.name.to_string(), *address)).collect()
     }
 
-    /// New sessions go by `config`; certificates are read again. Listeners that were added,
-    /// removed or bound elsewhere need a restart. Blocks while it reads files.
-    pub fn reload(&self, config: &Config) -> Vec<TlsError> {
-        let mut problems = Vec::new();
+    /// Reads what a reload needs and checks it, and changes nothing. `config` is what is to be in
+    /// force; listeners that were added, removed or bound elsewhere need a restart. Blocks while
+    /// it reads files.
+    pub fn prepare(&self, config: &Config) -> Result<Prepared, TlsError> {
+        let mut all = Vec::new();
         for (state, _) in self.listeners.iter() {
-            if let Some(listener) = config.listeners.iter().find(|it| it.name == *state.name) {
-                let mut settings = Settings::new(config, listener);
-                // TLS itself does not come and go without a restart.
-                Arc::make_mut(&mut settings.rules).starttls = state.tls.is_some();
-                state.settings.store(Arc::new(settings));
-            }
-            problems.extend(self.reload_certificate(state, true).err());
+            let named = config.listeners.iter().find(|it| it.name == *state.name);
+            let Some(listener) = named else { continue };
+            let mut settings = Settings::new(config, listener);
+            // TLS itself does not come and go without a restart.
+            Arc::make_mut(&mut settings.rules).starttls = state.tls.is_some();
+            // Files that the configuration does not name any more may be gone.
+            let tls = state.tls.as_ref().filter(|it| listener.tls.as_ref() == Some(it.files()));
+            let fresh = match tls.map(|it| it.look(true)).transpose() {
+                Ok(fresh) => fresh.flatten(),
+                Err(error) => {
+                    self.count_reload(state, "failed");
+                    return Err(error);
+                }
+            };
+            all.push((Arc::clone(state), settings, fresh));
         }
-        problems
+        Ok(Prepared(all))
+    }
+
+    /// New sessions go by it. Cannot fail.
+    pub fn apply(&self, prepared: Prepared) {
+        for (state, settings, fresh) in prepared.0 {
+            state.settings.store(Arc::new(settings));
+            self.take_certificate(&state, fresh);
+        }
+    }
+
+    /// Time-outs are short now because limits are near.
+    pub fn is_under_stress(&self) -> bool {
+        self.shared.stress.is_on()
+    }
+
+    /// Octets of bodies in memory that are on their way in.
+    pub fn body_bytes(&self) -> u64 {
+        self.shared.stress.body_bytes()
     }
 
     pub fn connections(&self) -> usize {
         self.shared.connections.len()
     }
 
-    fn reload_certificate(&self, state: &ListenerState, force: bool) -> Result<(), TlsError> {
-        let Some(tls) = &state.tls else { return Ok(()) };
-        let reloads = &self.shared.metrics.certificate_reloads;
-        match tls.reload(force) {
-            Ok(false) => Ok(()),
-            Ok(true) => {
-                reloads.with_label_values(&[&*state.name, "ok"]).inc();
-                tracing::info!(listener = &*state.name, "Using a new certificate.");
-                Ok(())
-            }
-            Err(error) => {
-                reloads.with_label_values(&[&*state.name, "failed"]).inc();
-                tracing::error!(listener = &*state.name, %error, "Keeping the old certificate.");
-                Err(error)
-            }
+    fn take_certificate(&self, state: &ListenerState, fresh: Option<Fresh>) {
+        if let (Some(tls), Some(fresh)) = (&state.tls, fresh) {
+            tls.take(fresh);
+            self.count_reload(state, "ok");
+            tracing::info!(listener = &*state.name, "Using a new certificate.");
         }
+    }
+
+    fn count_reload(&self, state: &ListenerState, result: &str) {
+        let reloads = &self.shared.metrics.certificate_reloads;
+        reloads.with_label_values(&[&*state.name, result]).inc();
     }
 }
 
@@ -236,6 +259,7 @@ fn bound(
         name: listener.name.as_str().into(),
         settings: ArcSwap::from_pointee(Settings::new(config, listener)),
         tls,
+        connections: OfListener::default(),
         metrics: metrics.of(&listener.name),
     };
     Ok(Bound { state: Arc::new(state), address, sockets })
@@ -280,14 +304,28 @@ async fn watch_load(shared: Arc<Shared>, limits: ServerLimits) {
 
 async fn watch_certificates(serving: Serving) {
     let mut tick = interval(CERTIFICATES_EVERY);
+    let mut problems = vec![None; serving.listeners.len()];
     loop {
         tokio::select! {
             () = serving.shared.stop.cancelled() => return,
             _ = tick.tick() => (),
         }
-        for (state, _) in serving.listeners.iter() {
-            // Two stat calls; a problem was logged and counted, and the old pair is in use.
-            let _ = serving.reload_certificate(state, false);
+        for ((state, _), problem) in serving.listeners.iter().zip(&mut problems) {
+            // Two stat calls as long as nothing has changed.
+            let looked = state.tls.as_ref().map(|it| it.look(false)).transpose();
+            let now = match looked {
+                Ok(fresh) => {
+                    serving.take_certificate(state, fresh.flatten());
+                    None
+                }
+                Err(error) => Some(crate::receive::chain(&error)),
+            };
+            // Said once, though it is tried again each time.
+            if let Some(error) = now.as_ref().filter(|_| now != *problem) {
+                serving.count_reload(state, "failed");
+                tracing::error!(listener = &*state.name, error, "Keeping the old certificate.");
+            }
+            *problem = now;
         }
     }
 }

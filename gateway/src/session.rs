@@ -7,26 +7,25 @@ use std::sync::Arc;
 use std::task::Context;
 use std::time::Duration;
 
-use mail::{Path, Reply};
+use mail::{Path, Reply, ReversePath};
 use prometheus::IntGauge;
 use router::Admission;
-use smtp::server::{Peer, Phase, Session, Step, Verdict};
+use smtp::server::{Peer, Phase, Rejection, Session, Step, Verdict};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::limits::Slot;
+use crate::pace::Pace;
 use crate::proxy;
-use crate::receive::Body;
-use crate::settings::{Settings, contains};
+use crate::receive::{Body, Relief};
+use crate::settings::{Sender, Settings, contains};
 use crate::shared::{ListenerState, Shared};
 use crate::tls;
 use crate::wire::Wire;
 
 const SHUTTING_DOWN: Reply = Reply::new(421, (4, 3, 2), "Shutting down, try again");
 const TOO_SLOW: Reply = Reply::new(421, (4, 4, 2), "Timed out, closing");
-const NOT_ADMITTED: Reply =
-    Reply::new(550, (5, 7, 1), "Neither your network nor your certificate is admitted here");
 
 const TOO_MANY_OF_YOU: &[u8] = b"421 4.7.0 Too many connections from your address or network\r\n";
 
@@ -120,8 +119,7 @@ struct Shell {
     /// Input that was read and not used yet.
     rest: Vec<u8>,
     body: Option<Box<Body>>,
-    /// When the client last completed something.
-    renewed_at: Instant,
+    pace: Pace,
     stopped: Pin<Box<WaitForCancellationFutureOwned>>,
     _slot: Slot,
 }
@@ -141,7 +139,13 @@ impl Shell {
         if contains(&settings.proxy_from, from.ip()) {
             let header = proxy::read(&mut wire);
             let header = timeout(settings.times.greeting, header).await;
-            let header = header.map_err(|_| End::Timeout)?.map_err(|_| End::Refused)?;
+            let header = header.map_err(|_| End::Timeout)?.map_err(|error| {
+                // Otherwise it went away, as those do who only look whether we are there.
+                if error.kind() == io::ErrorKind::InvalidData {
+                    listener.metrics.reject(Rejection::Proxy, 1);
+                }
+                End::Refused
+            })?;
             client = header.source.unwrap_or(from);
             rest = header.rest;
         }
@@ -152,10 +156,10 @@ impl Shell {
             return Err(End::Refused);
         }
         let peer = Peer {
-            address: client.ip().to_canonical(),
+            address: Some(client.ip().to_canonical()),
             port: client.port(),
             name: None,
-            may_xclient: contains(&settings.xclient_from, from.ip()),
+            may_xclient: contains(&settings.xclient_from, client.ip()),
         };
         Ok(Self {
             shared: Arc::clone(shared),
@@ -165,7 +169,7 @@ impl Shell {
             out: Vec::new(),
             rest,
             body: None,
-            renewed_at: Instant::now(),
+            pace: Pace::start(),
             settings,
             stopped: Box::pin(shared.stop.clone().cancelled_owned()),
             _slot: slot,
@@ -176,6 +180,7 @@ impl Shell {
         self.session.greet(&mut self.out);
         if !self.rest.is_empty() {
             // Whoever speaks before the banner is not waiting for it.
+            self.listener.metrics.reject(Rejection::EarlyTalker, 1);
             self.session.shut(&Reply::new(554, (5, 5, 0), "Sent before the banner"), &mut self.out);
         }
         match self.turns().await {
@@ -223,6 +228,7 @@ impl Shell {
     fn advance(&mut self, mut input: &[u8]) -> Step {
         let mut scratch = Vec::new();
         let before = input.len();
+        let was_in_body = self.session.phase() == Phase::Body;
         loop {
             let place = self.body.as_mut().map_or(&mut scratch, |it| it.buffer());
             let step = match self.session.step(&mut input, &mut self.out, place) {
@@ -236,24 +242,40 @@ impl Shell {
                 step => Some(step),
             };
             if let Some(step) = step {
-                if let Some(body) = &mut self.body {
-                    body.grown(before - input.len());
+                self.body.iter_mut().for_each(|it| it.grown());
+                match (was_in_body, self.session.phase()) {
+                    (true, Phase::Body) => self.pace.grown(before - input.len()),
+                    (false, Phase::Body) => self.pace = Pace::start(),
+                    (_, Phase::Greeting | Phase::Command) => (),
                 }
                 self.rest.extend_from_slice(input);
+                self.count_rejections();
                 return step;
             }
         }
     }
 
+    fn count_rejections(&mut self) {
+        if let Some(rejections) = self.session.take_rejections() {
+            rejections.iter().for_each(|(it, n)| self.listener.metrics.reject(it, n));
+        }
+    }
+
     fn judge_sender(&mut self, size: Option<u64>) -> Option<Step> {
-        let certificate = self.session.certificate();
-        let answer = if self.settings.admits(self.session.peer().address, certificate) {
-            crate::receive::admit(&self.shared, &self.listener, size.unwrap_or(0))
-        } else {
-            Err(NOT_ADMITTED)
-        };
+        let room = |()| crate::receive::admit(&self.shared, &self.listener, size.unwrap_or(0));
+        let admitted = self.admit().inspect_err(|_| self.listener.metrics.not_admitted.inc());
+        let answer = admitted.and_then(room);
         self.session.sender(answer, &mut self.out);
         None
+    }
+
+    fn admit(&self) -> Result<(), Reply> {
+        let reverse_path = self.session.transaction().map(|it| &it.envelope.reverse_path);
+        self.settings.admit(Sender {
+            address: self.session.peer().address,
+            certificate: self.session.certificate(),
+            reverse_path: reverse_path.unwrap_or(&ReversePath::Null),
+        })
     }
 
     fn judge_recipient(&mut self, path: Path) -> Option<Step> {
@@ -276,6 +298,7 @@ impl Shell {
             let hostname = self.settings.rules.hostname.as_str();
             let body = Body::open(&self.shared, &self.listener, &self.session, hostname);
             self.body = Some(Box::new(body));
+            self.pace = Pace::start();
         });
         self.session.opened(answer, &mut self.out);
         None
@@ -283,26 +306,47 @@ impl Shell {
 
     /// Sends what is to be sent, then waits for input and runs the session on it.
     async fn read(&mut self) -> Result<Step, End> {
-        if let Some(body) = &mut self.body
-            && !self.session.is_in_head()
-            && body.wants_drain()
-            && let Err(reply) = Box::pin(body.drain()).await
-        {
-            self.body = None;
-            self.session.spoil(reply);
-        }
+        self.make_room().await;
         if !self.out.is_empty() {
             self.flush().await?;
-            self.renewed_at = Instant::now();
+            self.pace.renew();
         }
         loop {
             let until = self.look_up_at();
             match timeout_at(until, self.input()).await {
                 Ok(step) => return step,
                 Err(_) if self.is_late() => return self.give_up(),
-                Err(_) => (),
+                // Others may have filled the memory meanwhile.
+                Err(_) => self.make_room().await,
             }
         }
+    }
+
+    /// Does for the memory of all what is due: a large body goes to the disk as it comes, and
+    /// others when there is little left.
+    async fn make_room(&mut self) {
+        let Some(body) = &mut self.body else { return };
+        match body.relief(self.session.is_in_head()) {
+            Relief::None => (),
+            Relief::Drain => Box::pin(self.drain()).await,
+            Relief::GiveUp => {
+                let reply = body.crowded_out();
+                self.give_up_body(reply);
+            }
+        }
+    }
+
+    async fn drain(&mut self) {
+        if let Some(body) = &mut self.body
+            && let Err(reply) = body.drain().await
+        {
+            self.give_up_body(reply);
+        }
+    }
+
+    fn give_up_body(&mut self, reply: Reply) {
+        self.body = None;
+        self.session.spoil(reply);
     }
 
     /// Waits for input, or for the end of the process where nothing is lost by it.
@@ -324,18 +368,18 @@ impl Shell {
         self.stopped.as_mut().poll(context).is_ready()
     }
 
-    /// Until when the client may be silent. A body must also make its rate on the whole: a client
-    /// that sends an octet now and then meets every other limit for ever.
+    /// Until when the client may be silent.
     fn deadline(&self) -> Instant {
         let times = &self.settings.times;
-        let patience = self.hurried(match self.session.phase() {
+        let phase = self.session.phase();
+        let patience = self.hurried(match phase {
             Phase::Greeting => times.greeting,
             Phase::Command => times.command,
             Phase::Body => times.data_block,
         });
-        match &self.body {
-            Some(body) => body.deadline(times, patience),
-            None => self.renewed_at + patience,
+        match phase {
+            Phase::Body => self.pace.body_deadline(times, patience),
+            Phase::Greeting | Phase::Command => self.pace.command_deadline(patience),
         }
     }
 
@@ -395,13 +439,13 @@ impl Shell {
                 let name = self.settings.pick_name(tls::client_names(connection));
                 self.session.tls_started(info, name);
                 self.wire = Wire::Tls(Box::new(stream));
-                self.renewed_at = Instant::now();
+                self.pace.renew();
                 count("ok");
                 Ok(())
             }
             Ok(Err(error)) => {
                 count("failed");
-                let peer = self.session.peer().address;
+                let peer = self.session.peer();
                 tracing::debug!(listener = &*self.listener.name, %peer, %error, "TLS failed.");
                 Err(End::Refused)
             }

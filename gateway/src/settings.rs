@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{BareNewline, Config, Limits, Listener, Role};
+use config::{BareNewline, CertificateSenders, Config, Limits, Listener, Role};
 use ipnet::IpNet;
+use mail::{Domain, Reply, ReversePath};
 use smtp::server::Rules;
 
 use crate::limits::ConnectionLimits;
@@ -20,7 +21,23 @@ pub(crate) struct Settings {
     pub(crate) xclient_from: Vec<IpNet>,
     pub(crate) relay_from: Vec<IpNet>,
     pub(crate) relay_certificates: Vec<String>,
+    /// Whom clients that are admitted by certificate may send for; `None`: for anybody.
+    pub(crate) certificate_senders: Option<Vec<Domain>>,
 }
+
+/// Who asks to send.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sender<'a> {
+    /// `None` when nobody knows it: then it is admitted nowhere.
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) certificate: Option<&'a str>,
+    pub(crate) reverse_path: &'a ReversePath,
+}
+
+const NOT_ADMITTED: Reply =
+    Reply::new(550, (5, 7, 1), "Neither your network nor your certificate is admitted here");
+const NOT_YOUR_SENDER: Reply =
+    Reply::new(550, (5, 7, 1), "Your certificate is admitted for senders of our domains only");
 
 /// How long a client may take.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +70,8 @@ impl Settings {
                 handshake: limits.tls_handshake_timeout,
             },
             connections: ConnectionLimits {
-                all: limits.connections_max.min(listener.connections_max.unwrap_or(usize::MAX)),
+                all: limits.connections_max,
+                on_listener: listener.connections_max.unwrap_or(usize::MAX),
                 per_ip: limits.connections_per_ip_max,
                 per_net: limits.connections_per_net_max,
             },
@@ -61,19 +79,31 @@ impl Settings {
             xclient_from: listener.xclient_from.clone(),
             relay_from: listener.relay_from.clone(),
             relay_certificates: listener.relay_certificates.clone(),
+            certificate_senders: certificate_senders(config, listener),
         }
     }
 
     /// Whether a client may send at all. A listener for the sites is for nobody else.
-    pub(crate) fn admits(&self, address: IpAddr, certificate: Option<&str>) -> bool {
+    pub(crate) fn admit(&self, sender: Sender<'_>) -> Result<(), Reply> {
         match self.role {
-            Role::Mx => true,
-            Role::Submission => false,
-            Role::Relay => {
-                contains(&self.relay_from, address)
-                    || certificate
-                        .is_some_and(|it| self.relay_certificates.iter().any(|name| name == it))
+            Role::Mx => Ok(()),
+            Role::Submission => Err(NOT_ADMITTED),
+            Role::Relay if sender.address.is_some_and(|it| contains(&self.relay_from, it)) => {
+                Ok(())
             }
+            Role::Relay => self.admit_by_certificate(sender),
+        }
+    }
+
+    fn admit_by_certificate(&self, sender: Sender<'_>) -> Result<(), Reply> {
+        let is_known = |it| self.relay_certificates.iter().any(|name| name == it);
+        if !sender.certificate.is_some_and(is_known) {
+            return Err(NOT_ADMITTED);
+        }
+        match (&self.certificate_senders, sender.reverse_path) {
+            (None, _) | (_, ReversePath::Null) => Ok(()),
+            (Some(ours), ReversePath::Mailbox(it)) if ours.contains(it.domain()) => Ok(()),
+            (Some(_), ReversePath::Mailbox(_)) => Err(NOT_YOUR_SENDER),
         }
     }
 
@@ -81,6 +111,15 @@ impl Settings {
     pub(crate) fn pick_name(&self, names: Vec<String>) -> Option<Box<str>> {
         let admitted = names.iter().position(|it| self.relay_certificates.contains(it));
         names.into_iter().nth(admitted.unwrap_or(0)).map(String::into_boxed_str)
+    }
+}
+
+fn certificate_senders(config: &Config, listener: &Listener) -> Option<Vec<Domain>> {
+    match listener.relay_certificate_senders {
+        CertificateSenders::Any => None,
+        CertificateSenders::RelayDomains => {
+            Some(config.relay_domains.iter().map(|it| it.name.clone()).collect())
+        }
     }
 }
 
@@ -100,6 +139,9 @@ fn rules(config: &Config, listener: &Listener) -> Rules {
         BareNewline::Normalize => smtp::server::BareNewline::Normalize,
     };
     limit(&mut rules, limits);
+    if listener.role == Role::Relay {
+        trust(&mut rules);
+    }
     if let Some(max) = listener.recipients_max {
         rules.recipients_max = rules.recipients_max.min(max);
     }
@@ -107,6 +149,17 @@ fn rules(config: &Config, listener: &Listener) -> Rules {
         rules.message_bytes_max = rules.message_bytes_max.min(max);
     }
     rules
+}
+
+/// Lines of any length that some program of the sites may write.
+const TRUSTED_LINE_MAX: u64 = 65_536;
+
+/// The sites pass on what their users write: they do not guess addresses, and the mail has come
+/// through their own checks.
+fn trust(rules: &mut Rules) {
+    rules.unknown_recipients_soft = u32::MAX;
+    rules.unknown_recipients_hard = u32::MAX;
+    rules.data_line_max = rules.data_line_max.max(TRUSTED_LINE_MAX);
 }
 
 fn limit(rules: &mut Rules, limits: &Limits) {

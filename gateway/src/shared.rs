@@ -8,7 +8,7 @@ use spool::Spool;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::limits::{Connections, Stress};
+use crate::limits::{Connections, MemoryLimits, OfListener, Stress};
 use crate::loop_mark::LoopMark;
 use crate::metrics::{GatewayMetrics, ListenerMetrics};
 use crate::policy::{Handoff, Policy};
@@ -22,8 +22,7 @@ pub(crate) struct Shared {
     pub(crate) metrics: GatewayMetrics,
     pub(crate) connections: Arc<Connections>,
     pub(crate) stress: Stress,
-    /// Octets of bodies on their way in from which MAIL is answered 452.
-    pub(crate) body_bytes_max: u64,
+    pub(crate) memory: MemoryLimits,
     pub(crate) loop_mark: LoopMark,
     pub(crate) tracker: TaskTracker,
     pub(crate) stop: CancellationToken,
@@ -34,6 +33,7 @@ pub(crate) struct ListenerState {
     pub(crate) name: Box<str>,
     pub(crate) settings: ArcSwap<Settings>,
     pub(crate) tls: Option<Tls>,
+    pub(crate) connections: OfListener,
     pub(crate) metrics: ListenerMetrics,
 }
 

@@ -38,7 +38,19 @@ pub(crate) struct Tls {
     files: TlsFiles,
     certificate: Arc<Swapped>,
     acceptor: TlsAcceptor,
-    read_at: Mutex<Option<SystemTime>>,
+    /// Of the pair in use.
+    stamps: Mutex<Option<Stamps>>,
+}
+
+/// When certificate and key were modified. Both: whoever copies a pair in may well bring an older
+/// file with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamps([SystemTime; 2]);
+
+/// A pair that was read and is good, and not yet in use.
+pub(crate) struct Fresh {
+    pair: Arc<CertifiedKey>,
+    stamps: Option<Stamps>,
 }
 
 /// Hands out the certificate of this moment.
@@ -55,7 +67,7 @@ impl Tls {
     /// Reads certificate and key; with `client_ca`, clients are asked for a certificate, which
     /// they need not give.
     pub(crate) fn open(files: &TlsFiles, client_ca: Option<&Path>) -> Result<Self, TlsError> {
-        let changed_at = changed_at(files);
+        let stamps = Stamps::of(files);
         let certificate = Arc::new(Swapped(ArcSwap::new(read_pair(files)?)));
         let builder = ServerConfig::builder_with_provider(Arc::new(provider::default_provider()))
             .with_safe_default_protocol_versions()
@@ -78,31 +90,41 @@ impl Tls {
         let mut config = builder.with_cert_resolver(resolver);
         config.ticketer = provider::Ticketer::new().map_err(TlsError::Tickets)?;
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        Ok(Self { files: files.clone(), certificate, acceptor, read_at: Mutex::new(changed_at) })
+        Ok(Self { files: files.clone(), certificate, acceptor, stamps: Mutex::new(stamps) })
     }
 
     pub(crate) fn acceptor(&self) -> &TlsAcceptor {
         &self.acceptor
     }
 
-    /// Reads the files again if one of them changed, or at any rate when `force`d. A pair that
-    /// does not fit or cannot be read leaves the old one in use. `Ok(true)`: a new pair is in use.
-    pub(crate) fn reload(&self, force: bool) -> Result<bool, TlsError> {
-        let mut read_at = self.read_at.lock();
-        let changed_at = changed_at(&self.files);
-        if !force && (changed_at.is_none() || *read_at == changed_at) {
-            return Ok(false);
+    /// Reads the files again if one of them is another than that in use, or at any rate when
+    /// `force`d. A pair that does not fit or cannot be read is an error, each time anew.
+    pub(crate) fn look(&self, force: bool) -> Result<Option<Fresh>, TlsError> {
+        // Before the files are read: a change meanwhile is found at the next look.
+        let stamps = Stamps::of(&self.files);
+        if !force && (stamps.is_none() || stamps == *self.stamps.lock()) {
+            return Ok(None);
         }
-        *read_at = changed_at;
-        self.certificate.0.store(read_pair(&self.files)?);
-        Ok(true)
+        Ok(Some(Fresh { pair: read_pair(&self.files)?, stamps }))
+    }
+
+    /// Takes a pair into use, for the next handshake.
+    pub(crate) fn take(&self, fresh: Fresh) {
+        self.certificate.0.store(fresh.pair);
+        *self.stamps.lock() = fresh.stamps;
+    }
+
+    pub(crate) fn files(&self) -> &TlsFiles {
+        &self.files
     }
 }
 
-/// The later modification of the two files; `None` while one of them cannot be seen.
-fn changed_at(files: &TlsFiles) -> Option<SystemTime> {
-    let modified = |path: &Path| fs::metadata(path).and_then(|it| it.modified()).ok();
-    Some(modified(&files.certificate)?.max(modified(&files.key)?))
+impl Stamps {
+    /// `None` while one of the files cannot be seen.
+    fn of(files: &TlsFiles) -> Option<Self> {
+        let modified = |path: &Path| fs::metadata(path).and_then(|it| it.modified()).ok();
+        Some(Self([modified(&files.certificate)?, modified(&files.key)?]))
+    }
 }
 
 fn read_pair(files: &TlsFiles) -> Result<Arc<CertifiedKey>, TlsError> {
@@ -114,6 +136,11 @@ fn read_pair(files: &TlsFiles) -> Result<Arc<CertifiedKey>, TlsError> {
     let pair = CertifiedKey::from_der(chain, key, &provider::default_provider())
         .map_err(|source| TlsError::Unusable { path: path.clone(), source })?;
     Ok(Arc::new(pair))
+}
+
+/// What is wrong with a certificate and its key, in words.
+pub(crate) fn check_pair(files: &TlsFiles) -> Result<(), String> {
+    read_pair(files).map(drop).map_err(|error| crate::receive::chain(&error))
 }
 
 fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
@@ -183,26 +210,63 @@ mod tests {
         dns_names(&tls.certificate.0.load().cert[0])
     }
 
+    fn reload(tls: &Tls, force: bool) -> Result<bool, TlsError> {
+        let fresh = tls.look(force)?;
+        let is_new = fresh.is_some();
+        fresh.into_iter().for_each(|it| tls.take(it));
+        Ok(is_new)
+    }
+
     #[test]
     fn a_new_certificate_is_used_and_a_broken_one_is_not() {
         let dir = tempfile::tempdir().unwrap();
         let tls = Tls::open(&pair(dir.path(), "Old.example"), None).unwrap();
         assert_eq!(names(&tls), ["old.example"]);
-        assert!(!tls.reload(false).unwrap());
+        assert!(!reload(&tls, false).unwrap());
 
         pair(dir.path(), "new.example");
-        assert!(tls.reload(true).unwrap());
+        assert!(reload(&tls, true).unwrap());
         assert_eq!(names(&tls), ["new.example"]);
 
         fs::write(&tls.files.key, "half written").unwrap();
-        assert!(matches!(tls.reload(true), Err(TlsError::Pem { .. })));
+        assert!(matches!(reload(&tls, true), Err(TlsError::Pem { .. })));
         assert_eq!(names(&tls), ["new.example"]);
 
         let other = tempfile::tempdir().unwrap();
         let other = pair(other.path(), "other.example");
         fs::copy(other.key, &tls.files.key).unwrap();
-        assert!(matches!(tls.reload(true), Err(TlsError::Unusable { .. })));
+        assert!(matches!(reload(&tls, true), Err(TlsError::Unusable { .. })));
         assert_eq!(names(&tls), ["new.example"]);
+    }
+
+    fn modify(path: &Path, second: u64) {
+        let at = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(second);
+        fs::File::options().write(true).open(path).unwrap().set_modified(at).unwrap();
+    }
+
+    #[test]
+    fn a_renewal_is_noticed_file_by_file_and_whatever_its_dates() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = pair(dir.path(), "old.example");
+        let stamp = |certificate, key| {
+            modify(&files.certificate, certificate);
+            modify(&files.key, key);
+        };
+        stamp(100, 200);
+        let tls = Tls::open(&files, None).unwrap();
+        // The certificate comes first, and is older than the key in use.
+        let next = tempfile::tempdir().unwrap();
+        let next = pair(next.path(), "new.example");
+        fs::copy(&next.certificate, &files.certificate).unwrap();
+        stamp(150, 200);
+        assert!(reload(&tls, false).is_err());
+        assert_eq!(names(&tls), ["old.example"]);
+        // Its key is copied with the date of the old one.
+        fs::copy(&next.key, &files.key).unwrap();
+        stamp(150, 200);
+        assert!(reload(&tls, false).unwrap());
+        assert_eq!(names(&tls), ["new.example"]);
+        assert!(!reload(&tls, false).unwrap());
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What one message costs in allocations, from the client's connection to the site's. Client and
 //! site run in this process and allocate nothing once they are warm.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use std::alloc::System;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -9,7 +11,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use config::Config;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 #[global_allocator]
@@ -108,7 +109,7 @@ fn serve(folder: &Path, site: SocketAddr) -> SocketAddr {
         data.display()
     );
     std::fs::write(&path, text).unwrap();
-    let config = Config::load(&path).unwrap();
+    let config = gateway::load_config(&path).unwrap();
     std::thread::spawn(move || gateway::run::serve(config, &path));
     let file = data.join(api::Addresses::FILE);
     let end = Instant::now() + Duration::from_secs(20);

@@ -20,7 +20,9 @@ fn an_accepted_message_is_handed_on_with_one_received_field() {
     let message = world.message();
     assert!(reply.trim_end().ends_with(&message.id.to_string()));
     let text = String::from_utf8(octets(&message)).unwrap();
-    assert!(text.starts_with("Received: from client.example ([127.0.0.1])\r\n\tby gw.example "));
+    let (mark, rest) = text.split_once("\r\n").unwrap();
+    assert!(mark.starts_with("X-Causeway-Loop: "));
+    assert!(rest.starts_with("Received: from client.example ([127.0.0.1])\r\n\tby gw.example "));
     assert!(
         text.contains(&format!(" with ESMTP id {}\r\n\tfor <anna@known.example>;", message.id))
     );
@@ -89,6 +91,29 @@ fn a_large_body_goes_to_the_disk_as_it_comes() {
     world.finish();
 }
 
+/// Each body alone is small enough to stay in memory.
+#[test]
+fn bodies_that_fill_the_memory_together_go_to_the_disk() {
+    const LIMIT: u64 = 64 << 20;
+    let world = start("", "[limits]\nmemory_bytes_max = \"64MiB\"\n");
+    let body = format!("Subject: x\r\n\r\n{}", format!("{}\r\n", "x".repeat(998)).repeat(1000));
+    let mut clients: Vec<_> = (0..70).map(|_| world.greeted()).collect();
+    for client in &mut clients {
+        client.ask("MAIL FROM:<>", "250");
+        client.ask("RCPT TO:<anna@known.example>", "250");
+    }
+    for client in &mut clients {
+        client.send(format!("BDAT {}\r\n{body}", body.len()));
+        client.expect("250 2.0.0 Chunk received");
+        assert!(world.serving.body_bytes() <= LIMIT, "{}", world.serving.body_bytes());
+    }
+    for client in &mut clients {
+        client.ask("BDAT 0 LAST", "250 2.0.0 Queued as ");
+        assert!(octets(&world.message()).ends_with(body.as_bytes()));
+    }
+    world.finish();
+}
+
 #[test]
 fn at_the_end_idle_sessions_hear_so_and_transactions_finish() {
     let world = start("", "");
@@ -118,7 +143,8 @@ fn a_trusted_balancer_says_who_the_client_is_and_nobody_else_does() {
     client.deliver(BODY, "250");
     let message = world.message();
     assert_eq!(message.origin.peer, "192.0.2.7".parse().ok());
-    assert!(octets(&message).starts_with(b"Received: from client.example ([192.0.2.7])"));
+    let text = String::from_utf8(octets(&message)).unwrap();
+    assert!(text.contains("\r\nReceived: from client.example ([192.0.2.7])"), "{text}");
 
     let mut early = world.connect();
     early.send("PROXY TCP4 192.0.2.7 198.51.100.1 4711 25\r\nEHLO early.example\r\n");
@@ -134,6 +160,44 @@ fn a_trusted_balancer_says_who_the_client_is_and_nobody_else_does() {
     let mut liar = world.connect();
     liar.expect("220");
     liar.ask("PROXY TCP4 192.0.2.7 198.51.100.1 4711 25", "500");
+    world.finish();
+}
+
+#[test]
+fn whoever_comes_through_a_balancer_has_not_its_rights() {
+    let networks =
+        "proxy_protocol_from = [\"127.0.0.0/8\"]\nxclient_from = [\"127.0.0.0/8\", \"192.0.2.9\"]";
+    let world = start(networks, "");
+    let greeted = |ip: &str| {
+        let mut client = world.connect();
+        client.send(format!("PROXY TCP4 {ip} 198.51.100.1 4711 25\r\n"));
+        client.expect("220");
+        let offers = client.ask("EHLO client.example", "250");
+        (client, offers)
+    };
+    let (mut stranger, offers) = greeted("192.0.2.7");
+    assert!(!offers.contains("XCLIENT"), "{offers}");
+    stranger.ask("XCLIENT ADDR=10.0.0.1", "550 5.7.0");
+    let (mut filter, _) = greeted("192.0.2.9");
+    filter.ask("XCLIENT ADDR=10.0.0.1", "220");
+    drop((stranger, filter));
+    world.finish();
+}
+
+#[test]
+fn a_filter_among_the_sites_admits_nobody_by_its_own_address() {
+    let networks = "role = \"relay\"\nrelay_from = [\"127.0.0.1\"]\nxclient_from = [\"127.0.0.1\"]";
+    let world = start(networks, "");
+    let mut filter = world.greeted();
+    filter.ask("MAIL FROM:<>", "250");
+    filter.ask("RSET", "250");
+    for told in ["ADDR=[UNAVAILABLE]", "NAME=x.example", "ADDR=192.0.2.7"] {
+        let mut filter = world.greeted();
+        filter.ask(&format!("XCLIENT {told}"), "220");
+        filter.ask("EHLO client.example", "250");
+        filter.ask("MAIL FROM:<>", "550 5.7.1");
+    }
+    drop(filter);
     world.finish();
 }
 
@@ -183,6 +247,22 @@ fn only_admitted_networks_may_use_a_listener_for_the_sites() {
 }
 
 #[test]
+fn the_sites_are_not_taken_for_harvesters_and_may_write_long_lines() {
+    let limits = "[limits]\nunknown_recipients_soft = 1\nunknown_recipients_hard = 2\n";
+    let world = start("role = \"relay\"\nrelay_from = [\"127.0.0.1/32\"]", limits);
+    let mut client = world.greeted();
+    client.ask("MAIL FROM:<anna@known.example>", "250");
+    let began = std::time::Instant::now();
+    for _ in 0..10 {
+        client.ask("RCPT TO:<nobody@known.example>", "550 5.1.1");
+    }
+    assert!(began.elapsed() < std::time::Duration::from_secs(5));
+    client.ask("RSET", "250");
+    client.deliver(&format!("Subject: x\r\n\r\n{}\r\n", "x".repeat(65_536)), "250");
+    world.finish();
+}
+
+#[test]
 fn who_says_nothing_is_told_so_and_closed() {
     let world = start("", "[limits]\ngreeting_timeout = \"1s\"\n");
     let mut client = world.connect();
@@ -215,6 +295,25 @@ fn a_body_must_keep_up_a_rate_however_often_an_octet_comes() {
     world.finish();
 }
 
+/// What is thrown away takes time as well, and its client is to hear why.
+#[test]
+fn a_refused_body_that_comes_steadily_is_answered_with_its_refusal() {
+    let limits = "[limits]\ndata_rate_min = 1\ndata_block_timeout = \"1s\"\n";
+    let world = start("", limits);
+    let mut client = world.greeted();
+    client.ask("MAIL FROM:<>", "250");
+    client.ask("RCPT TO:<anna@known.example>", "250");
+    client.ask("DATA", "354");
+    client.send("Subject: x\r\n\r\nbare\nnewline\r\n");
+    let end = std::time::Instant::now() + std::time::Duration::from_millis(1500);
+    while std::time::Instant::now() < end {
+        client.send("and more\r\n");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    client.ask(".", "550 5.6.11");
+    world.finish();
+}
+
 #[test]
 fn under_stress_silence_is_short_and_mail_still_comes_in() {
     let limits = "[limits]\nconnections_max = 10\nstress_at_percent = 50\n\
@@ -242,15 +341,46 @@ fn replies_to_many_errors_are_held_back() {
 }
 
 #[test]
+fn bad_input_is_counted_by_its_kind() {
+    let networks = "proxy_protocol_from = [\"127.0.0.2\"]\nxclient_from = [\"192.0.2.1\"]";
+    let world = start(networks, "[limits]\nerrors_hard = 8\nerrors_soft = 8\n");
+    let mut client = world.greeted();
+    client.ask("FOO", "500");
+    client.ask("RCPT TO:<anna@known.example>", "503");
+    client.ask(&"x".repeat(3000), "500 5.5.2 Line too long");
+    client.ask("XCLIENT ADDR=192.0.2.1", "550");
+    client.ask("MAIL FROM:<> SIZE=999999999999", "552");
+    client.deliver("Subject: x\r\n\r\nbare\nx\r\n", "550 5.6.11");
+    client.deliver(&"Received: x\r\n".repeat(60), "554 5.4.6");
+    client.ask("MAIL FROM:<a@b.example>", "250");
+    client.ask("RCPT TO:<eve@elsewhere.example>", "550");
+    client.ask("QUIT", "221");
+    client.expect_closed();
+    let mut early = world.greeted();
+    early.send("STARTTLS\r\nNOOP\r\n");
+    early.expect("554");
+    early.expect_closed();
+    assert_eq!(
+        world.rejected(),
+        "bare_newline 1, early_talker 1, hops 1, line_too_long 1, syntax 2, too_big 1, xclient 1"
+    );
+    world.finish();
+}
+
+#[test]
 fn a_message_that_went_round_five_times_is_refused() {
     let world = start("", "");
     let mut client = world.greeted();
-    let mut body = BODY.to_owned();
-    for _ in 0..5 {
-        client.deliver(&body, "250");
-        body = String::from_utf8(octets(&world.message())).unwrap();
+    let mut body = String::new();
+    // A first line that begins with a blank belongs to whatever field stands before it.
+    for begin in [BODY.to_owned(), format!(" folded\r\n{BODY}")] {
+        body = begin;
+        for _ in 0..5 {
+            client.deliver(&body, "250");
+            body = String::from_utf8(octets(&world.message())).unwrap();
+        }
+        client.deliver(&body, "554 5.4.6");
     }
-    client.deliver(&body, "554 5.4.6");
     let forged = body.replace("X-Causeway-Loop: ", "X-Causeway-Loop: 0");
     client.deliver(&forged, "250");
     world.finish();
@@ -309,7 +439,8 @@ mod tls {
                 config = pair(dir.path());
                 // Seen at the next look; a reload looks at once.
                 let config = world.config(&listener(dir.path()));
-                assert!(world.serving.reload(&config).is_empty());
+                let prepared = world.serving.prepare(&config).unwrap();
+                world.serving.apply(prepared);
             }
         }
         world.finish();
@@ -338,9 +469,14 @@ mod tls {
         let server = pair(dir.path());
         let ca = dir.path().join("ca.pem");
         let (chain, key) = client_pair(&ca, "Mail.Site.example");
-        for (admitted, want) in [("mail.site.example", "250"), ("other.example", "550 5.7.1")] {
+        let bound = "relay_certificate_senders = \"relay_domains\"\n";
+        for (admitted, senders, want, other) in [
+            ("mail.site.example", "", "250", "250"),
+            ("mail.site.example", bound, "250", "550 5.7.1 Your certificate"),
+            ("other.example", "", "550 5.7.1 Neither", "550 5.7.1 Neither"),
+        ] {
             let role = format!(
-                "role = \"relay\"\nclient_ca = {:?}\nrelay_certificates = [{admitted:?}]\n{}",
+                "role = \"relay\"\nclient_ca = {:?}\nrelay_certificates = [{admitted:?}]\n{senders}{}",
                 ca.display().to_string(),
                 listener(dir.path()),
             );
@@ -359,7 +495,11 @@ mod tls {
             let tls = ClientConnection::new(Arc::new(config), name).unwrap();
             let mut client = Client::over(StreamOwned::new(tls, plain.into_stream()));
             client.ask("EHLO client.example", "250");
-            client.ask("MAIL FROM:<>", want);
+            for path in ["", "anna@known.example"] {
+                client.ask(&format!("MAIL FROM:<{path}>"), want);
+                client.ask("RSET", "250");
+            }
+            client.ask("MAIL FROM:<mallory@elsewhere.example>", other);
             drop(client);
             world.finish();
         }

@@ -87,7 +87,8 @@ impl Address {
         AddressKey::join(folded, &self.domain)
     }
 
-    /// `postmaster`, in any case and with any tag, of whatever domain.
+    /// `postmaster`, in any case and with quotes or without, of whatever domain. With a tag it is
+    /// a name like any other: RFC 5321 reserves the bare word only.
     pub fn is_postmaster(&self) -> bool {
         self.local_unquoted().eq_ignore_ascii_case("postmaster")
     }

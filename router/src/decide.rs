@@ -98,12 +98,14 @@ fn ours<'a>(
 ) -> Route {
     let key = recipient.key();
     (why.listed, why.tagged) = look_up(facts, &key);
-    if let Some(listed) = why.listed {
-        return listed_route(facts, listed.entry(), why);
-    }
-    if hides_a_route(&key) {
+    // An operator may list `eve!x@ours`; what a stranger writes behind a tag nobody has listed.
+    let is_vouched_for = why.listed.is_some() && !why.tagged;
+    if !is_vouched_for && hides_a_route(&key) {
         why.hides_a_route = true;
         return Route::Reject(RELAYING_DENIED);
+    }
+    if let Some(listed) = why.listed {
+        return listed_route(facts, listed.entry(), why);
     }
     if recipient.is_postmaster() {
         why.postmaster = true;

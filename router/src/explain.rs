@@ -100,10 +100,10 @@ fn steps(decision: &Decision<'_>) -> Vec<Step> {
         return steps;
     }
     ask(format!("is it in table {}?", why.generation), listed(why));
-    if let Some(listed) = why.listed {
-        ask("where does it live?".into(), home(listed.entry()));
-    } else if why.hides_a_route {
+    if why.hides_a_route {
         ask("does the local part ask for another hop?".into(), "yes".into());
+    } else if let Some(listed) = why.listed {
+        ask("where does it live?".into(), home(listed.entry()));
     } else {
         let unlisted = why.home.map_or("nowhere", |it| it.site.as_str());
         let who = if why.postmaster { "postmaster" } else { "whoever is not listed" };

@@ -27,8 +27,7 @@ fn rules() -> Arc<Rules> {
 }
 
 fn hear<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Heard {
-    let peer =
-        Peer { address: "192.0.2.1".parse().unwrap(), port: 25, name: None, may_xclient: false };
+    let peer = Peer { address: "192.0.2.1".parse().ok(), port: 25, name: None, may_xclient: false };
     let mut session = Session::new(rules(), peer);
     let mut heard = Heard { out: Vec::new(), stored: Vec::new(), is_closed: false };
     let mut body = Vec::new();
@@ -135,8 +134,7 @@ fn group() -> impl Strategy<Value = Vec<u8>> {
 fn what_follows_a_refusal_is_not_kept() {
     let mut rules = Rules::new("gw.example".parse().unwrap());
     rules.header_bytes_max = 100;
-    let peer =
-        Peer { address: "192.0.2.1".parse().unwrap(), port: 25, name: None, may_xclient: false };
+    let peer = Peer { address: "192.0.2.1".parse().ok(), port: 25, name: None, may_xclient: false };
     let mut session = Session::new(Arc::new(rules), peer);
     let (mut out, mut body, mut discarded) = (Vec::new(), Vec::new(), false);
     let line = [&[b'x'; 78][..], b"\r\n"].concat();
@@ -159,6 +157,82 @@ fn what_follows_a_refusal_is_not_kept() {
         }
     }
     assert!(discarded && body.is_empty());
+}
+
+/// The disk is full in the middle of a message, and its client sends it all the same.
+#[test]
+fn trouble_of_ours_is_never_a_permanent_refusal() {
+    let mut rules = Rules::new("gw.example".parse().unwrap());
+    rules.message_bytes_max = 1 << 16;
+    let peer = Peer { address: "192.0.2.1".parse().ok(), port: 25, name: None, may_xclient: false };
+    let line = [&[b'x'; 998][..], b"\r\n"].concat();
+    for n_messages in [1, 10] {
+        let mut session = Session::new(Arc::new(rules.clone()), peer.clone());
+        let (mut out, mut body) = (Vec::new(), Vec::new());
+        let mut feed = |session: &mut Session, mut input: &[u8]| {
+            loop {
+                match session.step(&mut input, &mut out, &mut body) {
+                    Step::Sender { .. } => session.sender(Ok(()), &mut out),
+                    Step::Recipient(path) => session.recipient(verdict(path), &mut out),
+                    Step::Open => session.opened(Ok(()), &mut out),
+                    Step::Discard => body.clear(),
+                    Step::Read | Step::Close => break,
+                    step => panic!("{step:?}"),
+                }
+            }
+            String::from_utf8(std::mem::take(&mut out)).unwrap()
+        };
+        feed(&mut session, b"EHLO x\r\n");
+        for _ in 0..n_messages {
+            let said = feed(&mut session, b"MAIL FROM:<>\r\nRCPT TO:<anna@b>\r\nDATA\r\n");
+            assert!(said.ends_with("354 End data with <CR><LF>.<CR><LF>\r\n"), "{said}");
+            session.spoil(Reply::new(452, (4, 3, 1), "Insufficient system storage"));
+            // As much as it may send, many times over: each message counts for itself.
+            let said = feed(&mut session, &line.repeat(if n_messages == 1 { 2000 } else { 600 }));
+            match n_messages {
+                1 => assert_eq!(said, "452 4.3.1 Insufficient system storage\r\n"),
+                _ => assert_eq!(said, ""),
+            }
+            let said = feed(&mut session, b".\r\n");
+            assert!(
+                n_messages == 1 || said == "452 4.3.1 Insufficient system storage\r\n",
+                "{said}"
+            );
+        }
+    }
+}
+
+/// What a filter is must not be taken for what its client is.
+#[test]
+fn nothing_of_the_filter_is_left_behind_xclient() {
+    let peer = Peer { address: "192.0.2.1".parse().ok(), port: 25, name: None, may_xclient: true };
+    let mut session = Session::new(rules(), peer.clone());
+    let say = |session: &mut Session, text: &str| {
+        let (mut out, mut body) = (Vec::new(), Vec::new());
+        let step = session.step(&mut text.as_bytes(), &mut out, &mut body);
+        (step, String::from_utf8(out).unwrap())
+    };
+    let info = || mail::TlsInfo { version: "1".into(), cipher: "2".into() };
+    session.tls_started(info(), Some("filter.example".into()));
+    assert_eq!(session.certificate(), Some("filter.example"));
+    for (told, want) in [
+        ("HELO=client.example", None),
+        ("ADDR=198.51.100.7", "198.51.100.7".parse().ok()),
+        ("NAME=mail.client.example", "198.51.100.7".parse().ok()),
+        ("ADDR=[UNAVAILABLE]", None),
+    ] {
+        let (_, said) = say(&mut session, &format!("XCLIENT {told}\r\n"));
+        assert!(said.starts_with("220 "), "{said}");
+        assert_eq!(session.peer().address, want, "{told}");
+        assert_eq!(session.certificate(), None);
+        assert_eq!(session.origin("mx").peer, want);
+    }
+
+    let mut session = Session::new(rules(), peer.clone());
+    say(&mut session, "XCLIENT ADDR=198.51.100.7 HELO=client.example\r\n");
+    assert_eq!(say(&mut session, "STARTTLS\r\n").0, Step::StartTls);
+    session.tls_started(info(), None);
+    assert_eq!(session.peer(), &peer);
 }
 
 proptest! {

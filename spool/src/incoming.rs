@@ -91,6 +91,14 @@ impl Incoming {
         if self.wants_drain() { self.drain_all().await } else { Ok(()) }
     }
 
+    /// Hands all that is buffered to the file of a large body, whatever its size, and frees its
+    /// memory: for a caller that has too little.
+    pub async fn spill(&mut self) -> Result<(), SpoolError> {
+        self.drain_all().await?;
+        self.buffer = Vec::new();
+        Ok(())
+    }
+
     async fn drain_all(&mut self) -> Result<(), SpoolError> {
         let mut bytes = std::mem::take(&mut self.buffer);
         self.note_message_id(&bytes);

@@ -188,8 +188,10 @@ fn contents(sinks: &[&Sink]) -> Vec<Vec<u8>> {
     all.into_iter().map(|delivery| delivery.content).collect()
 }
 
-/// Whether `message` stands at the start or behind whole header fields that begin with ours.
+/// Whether `message` stands at the start or behind whole header fields that begin with our mark.
 fn begins(content: &[u8], message: &[u8]) -> bool {
     let at = content.windows(message.len()).position(|window| window == message);
-    at.is_some_and(|at| content.starts_with(b"Received:") && content[..at].ends_with(b"\r\n"))
+    at.is_some_and(|at| {
+        content.starts_with(b"X-Causeway-Loop:") && content[..at].ends_with(b"\r\n")
+    })
 }

@@ -142,7 +142,7 @@ fn both(address: std::net::SocketAddr) -> Sites {
 fn ensure_tls_in(deliveries: &[Delivery]) -> Result<()> {
     for delivery in deliveries {
         let head = String::from_utf8_lossy(&delivery.content);
-        let field = head.split("\r\nReceived:").next().unwrap_or("").replace("\r\n", " ");
+        let field = head.split("\r\nReceived:").nth(1).unwrap_or("").replace("\r\n", " ");
         ensure!(field.contains("with ESMTPS") || field.contains("with UTF8SMTPS"), "{field}");
     }
     Ok(())

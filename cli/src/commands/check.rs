@@ -1,7 +1,5 @@
 //! `causeway check`.
 
-use config::Config;
-
 use crate::args::Global;
 use crate::connect::config_path;
 use crate::exit::{Exit, Failure, Result};
@@ -9,7 +7,7 @@ use crate::output::{Screen, count};
 
 pub(super) fn run(global: &Global, screen: &mut Screen) -> Result {
     let path = config_path(global.config.as_deref())?;
-    match Config::load(&path) {
+    match gateway::load_config(&path) {
         Ok(config) => {
             let warnings = &config.warnings().list;
             if screen.json {

@@ -5,6 +5,9 @@ use crate::key::{Key, Kind};
 use crate::reader::{Found, Reader, Section};
 use crate::types::Limits;
 
+/// The spool counts the recipients of a message with 16 bits, and each may have a copy.
+pub(crate) const RECIPIENTS_MAX: u64 = 32_000;
+
 const fn count(min: u64, max: u64) -> Kind {
     Kind::Count { min, max }
 }
@@ -16,20 +19,20 @@ const fn span(max_s: u64) -> Kind {
 #[rustfmt::skip]
 pub(crate) const KEYS: &[Key] = &[
     Key::new("connections_max", count(1, 1_000_000), Value("10000"), "Connections in all; beyond it 421 4.3.2."),
-    Key::new("connections_per_ip_max", count(1, 1_000_000), Value("50"), "Connections of one address; beyond it 421 4.7.0."),
-    Key::new("connections_per_net_max", count(1, 1_000_000), Value("200"), "Connections of one /24 of IPv4 or /64 of IPv6; beyond it 421 4.7.0."),
-    Key::new("recipients_max", count(100, 100_000), Value("1000"), "Recipients of a message; beyond it 452 4.5.3. RFC 5321 wants at least 100."),
+    Key::new("connections_per_ip_max", count(1, 1_000_000), Value("50"), "Connections of one address of IPv4, or one /64 of IPv6; beyond it 421 4.7.0."),
+    Key::new("connections_per_net_max", count(1, 1_000_000), Value("200"), "Connections of one /24 of IPv4 or /48 of IPv6; beyond it 421 4.7.0."),
+    Key::new("recipients_max", count(100, RECIPIENTS_MAX), Value("1000"), "Recipients of a message; beyond it 452 4.5.3. RFC 5321 wants at least 100."),
     Key::new("message_bytes_max", Kind::Size { min: 1 << 16, max: 1 << 40 }, Value("\"150MiB\""), "Size of a message, offered in SIZE; beyond it 552 5.3.4."),
     Key::new("header_bytes_max", Kind::Size { min: 1 << 12, max: 1 << 26 }, Value("\"256KiB\""), "Size of a message's header; beyond it 554 5.6.0."),
     Key::new("header_lines_max", count(100, 100_000), Value("1000"), "Header fields of a message; beyond it 554 5.6.0."),
     Key::new("command_line_max", count(512, 65_536), Value("2048"), "Octets in a command line; beyond it 500 5.5.2."),
-    Key::new("data_line_max", count(1000, 1 << 20), Value("10000"), "Octets in a line of a message; beyond it 554 5.6.0."),
+    Key::new("data_line_max", count(1000, 1 << 20), Value("10000"), "Octets in a line of a message; beyond it 554 5.6.0. Role relay: at least 65536."),
     Key::new("messages_per_session_max", count(1, 1_000_000), Value("1000"), "Messages in a session; then 421."),
     Key::new("errors_soft", count(1, 10_000), Value("10"), "Errors after which replies come slowly."),
     Key::new("errors_hard", count(1, 10_000), Value("20"), "Errors after which the session ends with 421."),
     Key::new("junk_max", count(1, 100_000), Value("100"), "Commands such as NOOP and RSET without mail; more count as errors."),
-    Key::new("unknown_recipients_soft", count(1, 10_000), Value("5"), "Refused recipients after which replies come slowly."),
-    Key::new("unknown_recipients_hard", count(1, 10_000), Value("20"), "Refused recipients after which the session ends with 421."),
+    Key::new("unknown_recipients_soft", count(1, 10_000), Value("5"), "Refused recipients after which replies come slowly. Not for role relay."),
+    Key::new("unknown_recipients_hard", count(1, 10_000), Value("20"), "Refused recipients after which the session ends with 421. Not for role relay."),
     Key::new("hops_max", count(5, 200), Value("50"), "Received fields after which a message is in a loop: 554 5.4.6."),
     Key::new("greeting_timeout", span(600), Value("\"30s\""), "For the first command."),
     Key::new("command_timeout", span(3600), Value("\"300s\""), "For each further command. RFC 5321 §4.5.3.2.7 wants 5 minutes."),
@@ -38,7 +41,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("data_block_timeout", span(3600), Value("\"180s\""), "For the next piece of a body."),
     Key::new("tls_handshake_timeout", span(600), Value("\"30s\""), "For a TLS handshake."),
     Key::new("stress_at_percent", count(10, 100), Value("80"), "Use of connections, descriptors or memory from which the gateway counts as short of it.").at_start(),
-    Key::new("memory_bytes_max", Kind::Size { min: 1 << 26, max: 1 << 44 }, Value("\"1GiB\""), "Memory for sessions and queued bodies.").at_start(),
+    Key::new("memory_bytes_max", Kind::Size { min: 1 << 26, max: 1 << 44 }, Value("\"1GiB\""), "Memory for bodies on their way in. From 90 % on they go to the disk, from 95 % on MAIL is answered 452 4.3.1, and beyond it what cannot go to the disk is.").at_start(),
 ];
 
 pub(crate) fn read(found: Found<'_, '_>, reader: &mut Reader) -> Limits {

@@ -1,9 +1,10 @@
 //! `[[listener]]`
 
+use super::limits::RECIPIENTS_MAX;
 use crate::key::Default::{Absent, Required, Value};
 use crate::key::{Key, Kind};
 use crate::reader::{Found, Reader, Section};
-use crate::types::{BareNewline, Listener, Role, TlsFiles};
+use crate::types::{BareNewline, CertificateSenders, Listener, Role, TlsFiles};
 use crate::value::Choice;
 
 #[rustfmt::skip]
@@ -18,15 +19,21 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("relay_from", Kind::Networks, Value("[]"), "Role relay: networks that may send to any recipient."),
     Key::new("client_ca", Kind::Path, Absent("no client certificate is asked for"), "Issuers of the certificates of `relay_certificates`, PEM.").at_start(),
     Key::new("relay_certificates", Kind::Names, Value("[]"), "Role relay: who may send to any recipient, by a DNS name in its client certificate."),
+    Key::new("relay_certificate_senders", Kind::OneOf(CertificateSenders::NAMES), Value("\"any\""), "Role relay: who may stand in MAIL FROM of a client that is admitted by its certificate alone. relay_domains: an address in a relay domain, or nobody (`<>`)."),
     Key::new("bare_newline", Kind::OneOf(BareNewline::NAMES), Value("\"reject\""), "What becomes of a CR or LF that stands alone in a message. normalize is for trusted peers only."),
-    Key::new("connections_max", Kind::Count { min: 1, max: 1_000_000 }, Absent("as in [limits]"), "Connections to this listener."),
-    Key::new("recipients_max", Kind::Count { min: 100, max: 100_000 }, Absent("as in [limits]"), "Recipients of a message on this listener."),
+    Key::new("connections_max", Kind::Count { min: 1, max: 1_000_000 }, Absent("as in [limits]"), "Connections to this listener; beyond it 421 4.3.2."),
+    Key::new("recipients_max", Kind::Count { min: 100, max: RECIPIENTS_MAX }, Absent("as in [limits]"), "Recipients of a message on this listener."),
     Key::new("message_bytes_max", Kind::Size { min: 1 << 16, max: 1 << 40 }, Absent("as in [limits]"), "Size of a message on this listener."),
 ];
 
 impl Choice for Role {
     const ALL: &'static [Self] = &[Self::Mx, Self::Relay, Self::Submission];
     const NAMES: &'static [&'static str] = &["mx", "relay", "submission"];
+}
+
+impl Choice for CertificateSenders {
+    const ALL: &'static [Self] = &[Self::Any, Self::RelayDomains];
+    const NAMES: &'static [&'static str] = &["any", "relay_domains"];
 }
 
 impl Choice for BareNewline {
@@ -49,6 +56,7 @@ pub(crate) fn read(reader: &mut Reader, place: usize, found: Found<'_, '_>) -> L
         relay_from: section.get("relay_from"),
         client_ca: section.path_opt("client_ca"),
         relay_certificates: section.get("relay_certificates"),
+        relay_certificate_senders: section.get("relay_certificate_senders"),
         bare_newline: section.get("bare_newline"),
         connections_max: section.get_opt("connections_max"),
         recipients_max: section.get_opt("recipients_max"),
@@ -84,7 +92,14 @@ fn check_role(section: &mut Section<'_, '_, '_>, role: Role, listener: &Listener
     match role {
         Role::Relay => check_relay(section, listener),
         Role::Mx => {
-            for key in ["relay_from", "client_ca", "relay_certificates"] {
+            if listener.bare_newline == BareNewline::Normalize {
+                let message = "is for trusted peers only: a stranger's bare newline may be \
+                               smuggling; write \"reject\", or leave it out";
+                section.note("bare_newline", message);
+            }
+            for key in
+                ["relay_from", "client_ca", "relay_certificates", "relay_certificate_senders"]
+            {
                 if section.is_written(key) {
                     section.note(key, "is for role = \"relay\" only: anyone may connect to an mx");
                 }

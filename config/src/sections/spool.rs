@@ -7,7 +7,7 @@ use crate::types::SpoolSettings;
 
 #[rustfmt::skip]
 pub(crate) const KEYS: &[Key] = &[
-    Key::new("segment_bytes", Kind::Size { min: 1 << 20, max: 1 << 32 }, Value("\"64MiB\""), "Size of a spool file. New files have the new size.").at_start(),
+    Key::new("segment_bytes", Kind::Size { min: 1 << 20, max: 1 << 30 }, Value("\"64MiB\""), "Size of a spool file. New files have the new size.").at_start(),
     Key::new("large_body_bytes", Kind::Size { min: 1 << 14, max: 1 << 30 }, Value("\"1MiB\""), "Larger bodies get a file of their own and are never whole in memory.").at_start(),
     Key::new("free_bytes_min", Kind::Size { min: 0, max: 1 << 44 }, Value("\"1GiB\""), "With less free disk space mail is answered 452 4.3.1.").at_start(),
     Key::new("free_inodes_min", Kind::Count { min: 0, max: 1 << 32 }, Value("10000"), "With fewer free inodes mail is answered 452 4.3.1.").at_start(),

@@ -161,6 +161,8 @@ pub struct Queues<M> {
     timers: Timers,
     /// Legs of each mailbox, wherever they are. Mailboxes are keyed hashes already.
     legs_of: IdMap<u32>,
+    /// Legs held by a cutover, for each mailbox.
+    cut_over_of: IdMap<u32>,
     /// Legs to be routed again, because the table changed while they were being attempted.
     stale: Vec<LegId>,
     bytes: u64,
@@ -178,6 +180,7 @@ impl<M: Clone> Queues<M> {
             hops: Vec::new(),
             timers: Timers::default(),
             legs_of: IdMap::default(),
+            cut_over_of: IdMap::default(),
             stale: Vec::new(),
             bytes: 0,
             cached_bytes: 0,
@@ -262,7 +265,22 @@ impl<M: Clone> Queues<M> {
         }
         self.bytes += new.size;
         self.pending.insert(new.id.as_u64(), pending);
-        new.legs.into_iter().map(|leg| self.add_leg(new.id, leg, now)).collect()
+        new.legs.into_iter().map(|leg| self.add_new(new.id, leg, now)).collect()
+    }
+
+    /// New mail for a mailbox whose cutover is over waits behind mail that is still to be released.
+    fn add_new(&mut self, id: SpoolId, mut leg: NewLeg, now: Timestamp) -> LegId {
+        let behind = !self.cut_over_of.is_empty()
+            && leg.recipients.iter().any(|it| self.cut_over_of.contains_key(&it.mailbox));
+        let is_free = leg.past.as_ref().is_none_or(|it| it.held.is_none());
+        if behind && is_free {
+            leg.past.get_or_insert_default().held = Some(Hold::Cutover);
+        }
+        let leg_id = self.add_leg(id, leg, now);
+        if behind && is_free {
+            self.stale.push(leg_id);
+        }
+        leg_id
     }
 
     fn add_leg(&mut self, id: SpoolId, new: NewLeg, now: Timestamp) -> LegId {
@@ -299,6 +317,11 @@ impl<M: Clone> Queues<M> {
         if leg.hold().is_some() {
             leg.place = Place::Held;
             hop.counts.held += 1;
+            if leg.hold() == Some(&Hold::Cutover) {
+                for recipient in &leg.recipients {
+                    *self.cut_over_of.entry(recipient.mailbox).or_default() += 1;
+                }
+            }
             return;
         }
         match leg.due() {
@@ -323,7 +346,12 @@ impl<M: Clone> Queues<M> {
             Place::Fresh | Place::Backlog | Place::Parked | Place::Next => hop.counts.queued -= 1,
             Place::InFlight => hop.counts.in_flight -= 1,
             Place::Deferred => hop.counts.deferred -= 1,
-            Place::Held => hop.counts.held -= 1,
+            Place::Held => {
+                hop.counts.held -= 1;
+                if leg.hold() == Some(&Hold::Cutover) {
+                    count_out(&mut self.cut_over_of, &leg.recipients);
+                }
+            }
         }
         hop.lane.leave(id, &mut self.legs);
         if let Some(leg) = self.legs.get_mut(&id) {
@@ -392,9 +420,13 @@ impl<M: Clone> Queues<M> {
     /// Recipients leave a leg, which keeps its place and its turn.
     fn shrink(&mut self, leg_id: LegId, keep: impl Fn(&LegRecipient) -> bool) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
-        let (kept, gone) = std::mem::take(&mut leg.recipients).into_iter().partition(keep);
+        let (kept, gone): (_, Vec<_>) =
+            std::mem::take(&mut leg.recipients).into_iter().partition(keep);
         leg.recipients = kept;
         let hop = leg.hop;
+        if leg.place == Place::Held && leg.hold() == Some(&Hold::Cutover) {
+            count_out(&mut self.cut_over_of, &gone);
+        }
         self.uncount(&gone);
         self.hops[hop.0 as usize].lane.shrunk(leg_id, &gone, &mut self.legs);
     }
@@ -481,14 +513,7 @@ impl<M: Clone> Queues<M> {
     }
 
     fn uncount(&mut self, recipients: &[LegRecipient]) {
-        for recipient in recipients {
-            if let Some(count) = self.legs_of.get_mut(&recipient.mailbox) {
-                *count -= 1;
-                if *count == 0 {
-                    self.legs_of.remove(&recipient.mailbox);
-                }
-            }
-        }
+        count_out(&mut self.legs_of, recipients);
     }
 
     fn forget_leg(&mut self, id: SpoolId) {
@@ -663,6 +688,17 @@ impl<M: Clone> Queues<M> {
     ) -> Rest {
         let ready = self.ready(index);
         self.hop(index).workers.rest(here, ready, notify)
+    }
+}
+
+fn count_out(counts: &mut IdMap<u32>, recipients: &[LegRecipient]) {
+    for recipient in recipients {
+        if let Some(count) = counts.get_mut(&recipient.mailbox) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&recipient.mailbox);
+            }
+        }
     }
 }
 

@@ -189,6 +189,29 @@ fn a_leg_whose_mailbox_moves_while_it_is_in_flight_is_routed_again() {
 }
 
 #[test]
+fn new_mail_waits_behind_mail_that_a_cutover_has_not_let_go_yet() {
+    let (mut queues, hop) = queues();
+    submit(&mut queues, hop, 1, &[7]);
+    let work = queues.take(hop, ALL, Duration::ZERO).remove(0);
+    finish(&mut queues, &work, &Next::Hold(Hold::Cutover));
+    let old = queues.waiting_for(&HashSet::from([7]));
+    // The table has moved on; 2 is routed as if there was no cutover.
+    submit(&mut queues, hop, 2, &[7]);
+    assert!(queues.take(hop, ALL, Duration::ZERO).is_empty());
+    let new = queues.take_stale();
+    for leg in old.iter().chain(&new) {
+        queues.seize(*leg).unwrap();
+        queues.finish(*leg, &[(0, Next::Hop(hop))], false, NOW);
+    }
+    let first = queues.take(hop, ALL, Duration::ZERO);
+    assert_eq!(ids(&first), [1]);
+    finish(&mut queues, &first[0], &Next::Settled);
+    assert_eq!(ids(&queues.take(hop, ALL, Duration::ZERO)), [2]);
+    submit(&mut queues, hop, 3, &[7]);
+    assert_eq!(queues.counts(hop).held, 0, "the cutover is over");
+}
+
+#[test]
 fn many_legs_that_wait_for_one_mailbox_hide_nobody() {
     let (mut queues, hop) = queues();
     queues.close(hop);

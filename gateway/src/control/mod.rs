@@ -16,19 +16,19 @@ use std::time::{Duration, Instant, SystemTime};
 
 use admin::{Answer, Author, Backend, BackendError, ByteStream};
 use api::{
-    Acted, ActionRequest, Changed, Check, EntryList, Explain, Explanation, History, HistoryQuery,
-    ImportOptions, Imported, ListQuery, OverrideRequest, Probe, QueueList, QueueQuery,
-    QueueSummary, QueuedMessage, Readiness, Reloaded, Site, SiteHealth, SiteList, SiteState, Stats,
-    TableEdits, TableInfo, TraceQuery, Traced, Verification, Version,
+    Acted, ActionRequest, Changed, Check, EntryList, Explain, Explanation, FieldError, History,
+    HistoryQuery, ImportOptions, Imported, ListQuery, OverrideRequest, Probe, QueueList,
+    QueueQuery, QueueSummary, QueuedMessage, Readiness, Reloaded, Site, SiteHealth, SiteList,
+    SiteState, Stats, TableEdits, TableInfo, TraceQuery, Traced, Verification, Version,
 };
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use config::Config;
+use config::{Config, Mistake};
 use deliver::{Delivery, Routes};
 use mail::{SiteName, Timestamp};
 use spool::{Settled, Spool, SpoolMetrics};
 
-use crate::reload::Reloader;
+use crate::reload::{ReloadError, Reloader};
 pub use overrides::Overrides;
 
 /// What the admin API is served from.
@@ -243,11 +243,27 @@ pub(crate) async fn reload_config(
     let reloaded = table::blocking(move || {
         reloader.reload(&path).map_err(|it| {
             tracing::error!(mistakes = %it, "Not reloaded.");
-            BackendError::Invalid { detail: it.to_string(), errors: Vec::new() }
+            BackendError::Invalid {
+                detail: "the configuration in force stays as it is".to_owned(),
+                errors: mistakes(&it),
+            }
         })
     });
     let reloaded = reloaded.await?;
     Ok(Reloaded { applied: reloaded.applied, needs_restart: reloaded.needs_restart })
+}
+
+/// One by one, so that whoever asked learns that the file is wrong, and where.
+fn mistakes(error: &ReloadError) -> Vec<FieldError> {
+    match error {
+        ReloadError::Mistakes(all) => all.list.iter().map(|it| mistake(&all.origin, it)).collect(),
+        ReloadError::Certificate(text) => vec![FieldError::new("certificates", text.clone())],
+    }
+}
+
+fn mistake(origin: &str, it: &Mistake) -> FieldError {
+    let key = if it.key.is_empty() { String::new() } else { format!("{}: ", it.key) };
+    FieldError::new(format!("{origin}:{}:{}", it.line, it.column), format!("{key}{}", it.message))
 }
 
 /// What the file system of the data folder has left; 0 when it does not say.

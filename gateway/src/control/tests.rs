@@ -10,7 +10,6 @@ use api::{
     Action, ActionRequest, HistoryQuery, ImportOptions, OverrideRequest, OverrideTo, Selector,
     SiteState,
 };
-use config::Config;
 use tokio::runtime::{Builder, Runtime};
 
 use super::Control;
@@ -63,7 +62,7 @@ impl Gateway {
         let path = dir.join("causeway.toml");
         let text = config.replace("DIR", &dir.display().to_string());
         std::fs::write(&path, text).unwrap();
-        let config = Config::load(&path).unwrap_or_else(|it| panic!("{it}"));
+        let config = crate::load_config(&path).unwrap_or_else(|it| panic!("{it}"));
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let shards = Shards::start(1, deliver::enter_shard).unwrap();
         let started = start(config, &path, &runtime, &shards).unwrap();

@@ -153,6 +153,18 @@ impl World {
         values.map(|it| it.get_counter().get_value() + it.get_gauge().get_value()).sum()
     }
 
+    /// What was rejected so far, each reason with its count.
+    pub(crate) fn rejected(&self) -> String {
+        let families = self.registry.gather();
+        let of_name = families.iter().filter(|it| it.name() == "causeway_smtp_rejected_total");
+        let rows = of_name.flat_map(|it| it.get_metric()).filter_map(|it| {
+            let n = it.get_counter().get_value();
+            let reason = it.get_label().iter().find(|it| it.name() == "reason")?;
+            (n > 0.0).then(|| format!("{} {n}", reason.value()))
+        });
+        rows.collect::<Vec<_>>().join(", ")
+    }
+
     /// The configuration with another listener table.
     pub(crate) fn config(&self, listener: &str) -> Config {
         config(self.dir.path(), listener, "")

@@ -241,6 +241,10 @@ fn nobody_gets_mail_relayed() {
         "eve!x@contoso.example",
         "\"x%evil.example\"@fabrikam.example",
         "postmaster%evil.example@contoso.example",
+        "anna+x%evil.example@contoso.example",
+        "\"anna+x@evil.example\"@contoso.example",
+        "evil.example!anna+x@contoso.example",
+        "a.b+x!y@fabrikam.example",
     ];
     expect![[r#"
         x@evil.example  => reject with 550 5.7.1 Relaying denied
@@ -256,8 +260,25 @@ fn nobody_gets_mail_relayed() {
         eve!x@contoso.example  => deliver to on_prem
         "x%evil.example"@fabrikam.example  => reject with 550 5.7.1 Relaying denied
         postmaster%evil.example@contoso.example  => reject with 550 5.7.1 Relaying denied
+        anna+x%evil.example@contoso.example  => reject with 550 5.7.1 Relaying denied
+        "anna+x@evil.example"@contoso.example  => reject with 550 5.7.1 Relaying denied
+        evil.example!anna+x@contoso.example  => reject with 550 5.7.1 Relaying denied
+        a.b+x!y@fabrikam.example  => reject with 550 5.7.1 Relaying denied
     "#]]
     .assert_eq(&conclusions(&tricks, Admission::RelayDomainsOnly));
+}
+
+#[test]
+fn a_tag_hides_no_route() {
+    check(
+        "anna+x%evil.example@contoso.example",
+        expect![[r#"
+        anna+x%evil.example@contoso.example
+          is contoso.example a relay domain?  yes
+          is it in table 1?  yes, without its tag
+          does the local part ask for another hop?  yes
+        => reject with 550 5.7.1 Relaying denied"#]],
+    );
 }
 
 #[test]

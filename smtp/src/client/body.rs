@@ -99,9 +99,11 @@ impl BodyScan {
         self.scan_newlines(piece);
     }
 
-    /// A CR without LF or an LF without CR is in the body: it may go by BDAT, never by DATA.
+    /// A CR without LF, an LF without CR or a NUL is in the body: it may go by BDAT, never by DATA.
+    /// A NUL counts because some servers drop it, and then find a line end or a dot that we did
+    /// not send.
     ///
-    /// Source: RFC 5321 §2.3.8; what follows from breaking it is SMTP smuggling.
+    /// Source: RFC 5321 §2.3.8, §4.5.2; what follows from breaking it is SMTP smuggling.
     pub fn has_bare_newline(&self) -> bool {
         self.bare_newline || self.after_cr
     }
@@ -116,11 +118,11 @@ impl BodyScan {
             return;
         }
         let mut after_cr = std::mem::take(&mut self.after_cr).then_some(0);
-        for at in memchr::memchr2_iter(b'\r', b'\n', piece) {
+        for at in memchr::memchr3_iter(b'\r', b'\n', 0, piece) {
             let is_lf = piece[at] == b'\n';
             match after_cr {
                 Some(expected) if is_lf && expected == at => (),
-                None if !is_lf => (),
+                None if piece[at] == b'\r' => (),
                 _ => {
                     self.bare_newline = true;
                     return;
@@ -208,6 +210,15 @@ mod tests {
     }
 
     #[test]
+    fn a_nul_is_an_obstacle_wherever_it_stands() {
+        for bad in ["\0", "a\0b\r\n", "\r\n\0.\r\n", "\r\n.\0\r\n", "a\r\0\n", "\r\n.\r\n\0"] {
+            let (whole, cut) = (bad.as_bytes(), bad.len() / 2);
+            assert!(scan(&[whole]).0, "{bad:?}");
+            assert!(scan(&[&whole[..cut], &whole[cut..]]).0, "{bad:?}");
+        }
+    }
+
+    #[test]
     fn only_the_header_decides_whether_utf8_is_needed() {
         assert!(scan(&["Subject: \u{e4}\r\n\r\n".as_bytes()]).1);
         assert!(!scan(&["Subject: a\r\n\r\n\u{e4}".as_bytes()]).1);
@@ -238,12 +249,12 @@ mod tests {
 
         #[test]
         fn scans_agree_however_the_body_is_split(
-            body in "([.a]|\r|\n|\r\n){0,12}",
+            body in "([.a]|\r|\n|\r\n|\0){0,12}",
             cut in 0_usize..30,
         ) {
             let (a, b) = body.as_bytes().split_at(cut.min(body.len()));
             prop_assert_eq!(scan(&[a, b]), scan(&[body.as_bytes()]));
-            let bare = body.replace("\r\n", "").contains(['\r', '\n']);
+            let bare = body.replace("\r\n", "").contains(['\r', '\n', '\0']);
             prop_assert_eq!(scan(&[body.as_bytes()]).0, bare);
         }
     }

@@ -41,6 +41,7 @@ impl Transfer {
 /// What a look at the body showed. Both false when nobody had to look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BodyFacts {
+    /// Or a NUL.
     pub bare_newline: bool,
     pub eight_bit_header: bool,
 }
@@ -51,7 +52,7 @@ pub struct BodyFacts {
 /// arrive, while a conversion would break signatures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Obstacle {
-    /// The body has a bare CR or LF and the hop has no CHUNKING.
+    /// The body has a bare CR, a bare LF or a NUL and the hop has no CHUNKING.
     BareNewline,
     /// The message is BINARYMIME and the hop is not.
     BinaryMime,
@@ -88,7 +89,7 @@ impl Obstacle {
             Self::BareNewline => Reply::new(
                 550,
                 (5, 6, 11),
-                "Message has a bare CR or LF and the next hop does not offer CHUNKING",
+                "Message has a bare CR or LF, or a NUL, and the next hop does not offer CHUNKING",
             ),
             Self::BinaryMime => Reply::new(
                 554,

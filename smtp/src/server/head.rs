@@ -18,7 +18,7 @@ pub struct Head {
     pub lines: usize,
     /// The value of the first `Message-ID`, without space around it, at most 255 octets of it.
     pub message_id: Option<Box<str>>,
-    /// The values of [`LOOP_FIELD`], unchecked: only the key's holder can tell whose they are.
+    /// The first words of [`LOOP_FIELD`], unchecked: only the key's holder can tell whose they are.
     pub loop_tokens: Vec<Box<str>>,
     /// Fields that the firewall takes out, as places in the block.
     pub forged: Vec<Range<usize>>,
@@ -93,7 +93,7 @@ fn note(head: &mut Head, block: &[u8], field: Range<usize>, own_name: Option<&st
         b'm' if is("Message-ID") => {
             head.message_id.get_or_insert_with(kept);
         }
-        b'x' if is(LOOP_FIELD) => head.loop_tokens.push(kept()),
+        b'x' if is(LOOP_FIELD) => head.loop_tokens.push(first_word(&kept())),
         b'x' if own_name.is_some() && vouches(name) => head.forged.push(field),
         b'a' if is("Authentication-Results") && own_name.is_some_and(|own| names(value, own)) => {
             head.forged.push(field);
@@ -102,13 +102,19 @@ fn note(head: &mut Head, block: &[u8], field: Range<usize>, own_name: Option<&st
     }
 }
 
+/// Whatever was put behind a token, on its line or the next, does not hide it.
+fn first_word(value: &str) -> Box<str> {
+    value.split_ascii_whitespace().next().unwrap_or_default().into()
+}
+
 /// The fields that Exchange believes when they come from its own organisation.
 fn vouches(name: &[u8]) -> bool {
     const PREFIXES: [&str; 3] =
         ["X-MS-Exchange-Organization-", "X-MS-Exchange-Forest-", "X-MS-Exchange-CrossPremises-"];
-    PREFIXES.iter().any(|prefix| {
-        name.get(..prefix.len()).is_some_and(|it| it.eq_ignore_ascii_case(prefix.as_bytes()))
-    })
+    name.eq_ignore_ascii_case(b"X-OriginatorOrg")
+        || PREFIXES.iter().any(|prefix| {
+            name.get(..prefix.len()).is_some_and(|it| it.eq_ignore_ascii_case(prefix.as_bytes()))
+        })
 }
 
 /// Whether the authserv-id at the start of an `Authentication-Results` value is `own`.
@@ -164,11 +170,11 @@ mod tests {
     #[test]
     fn what_a_relay_wants_to_know() {
         let block = b"Received: from a\r\n\tby b\r\nRECEIVED : c\r\nMessage-Id:\r\n <1@x> \r\n\
-            Message-ID: <2@x>\r\nX-Causeway-Loop: t1\r\nSubject: Received: no\r\n";
+            Message-ID: <2@x>\r\nX-Causeway-Loop: t1\r\n x\r\nx-causeway-loop:\r\nSubject: Received: no\r\n";
         let head = read(block, None);
-        assert_eq!((head.hops, head.lines), (2, 8));
+        assert_eq!((head.hops, head.lines), (2, 10));
         assert_eq!(head.message_id.as_deref(), Some("<1@x>"));
-        assert_eq!(head.loop_tokens, [Box::from("t1")]);
+        assert_eq!(head.loop_tokens, [Box::from("t1"), Box::from("")]);
     }
 
     fn through(block: &str) -> String {
@@ -182,13 +188,15 @@ mod tests {
     fn strangers_cannot_vouch_for_mail() {
         let kept = "Subject: x\r\nX-MS-Exchange-Inbox-Rules-Loop: a@b\r\nX-LD-Processed: 1\r\n\
             Auto-Submitted: auto-replied\r\nX-MS-TNEF-Correlator: 2\r\n\
-            Authentication-Results: mx.other.example; spf=pass\r\nX-MS-Exchange-Organization: y\r\n";
+            Authentication-Results: mx.other.example; spf=pass\r\nX-MS-Exchange-Organization: y\r\n\
+            X-OriginatorOrganization: z\r\n";
         assert_eq!(through(kept), kept);
         for forged in [
             "X-MS-Exchange-Organization-SCL: -1\r\n",
             "x-ms-exchange-ORGANIZATION-AuthAs : Internal\r\n",
             "X-MS-Exchange-Forest-RulesExecuted: x\r\n\tfolded\r\n",
             "X-MS-Exchange-CrossPremises-AuthAs: Internal\r\n",
+            "x-originatororg : contoso.example\r\n",
             "Authentication-Results: mx.known.example; spf=pass\r\n",
             "Authentication-Results: (a (b) \\) c)\r\n \"MX.Known.Example\" 1;\r\n none\r\n",
         ] {

@@ -19,6 +19,7 @@ mod params;
 mod path;
 pub mod proxy;
 mod received;
+mod rejection;
 mod rules;
 mod session;
 #[cfg(feature = "transcript")]
@@ -31,5 +32,6 @@ pub use fault::Fault;
 pub use head::Head;
 pub use params::{MailParams, RcptParams};
 pub use received::Received;
+pub use rejection::{Rejection, Rejections};
 pub use rules::Rules;
 pub use session::{Peer, Phase, Session, Step, Transaction, Verdict};

@@ -8,7 +8,8 @@ use mail::{Address, Domain, Protocol, SpoolId, TlsInfo};
 #[derive(Clone, Debug)]
 pub struct Received<'a> {
     pub helo: &'a str,
-    pub peer: IpAddr,
+    /// `None` when nobody knows it.
+    pub peer: Option<IpAddr>,
     /// The peer's name, where somebody we trust looked it up.
     pub peer_name: Option<&'a str>,
     pub by: &'a str,
@@ -29,9 +30,10 @@ impl Received<'_> {
     pub fn write_to(&self, out: &mut Vec<u8>) {
         let mut put =
             |parts: &[&str]| parts.iter().for_each(|it| out.extend_from_slice(it.as_bytes()));
-        let literal = match self.peer.to_canonical() {
-            IpAddr::V4(v4) => format!("[{v4}]"),
-            IpAddr::V6(v6) => format!("[IPv6:{v6}]"),
+        let literal = match self.peer.map(|it| it.to_canonical()) {
+            Some(IpAddr::V4(v4)) => format!("[{v4}]"),
+            Some(IpAddr::V6(v6)) => format!("[IPv6:{v6}]"),
+            None => "unknown".to_owned(),
         };
         let name = self.peer_name.map(harmless);
         let name = name.as_deref().unwrap_or_default();
@@ -77,7 +79,7 @@ mod tests {
     fn plain() -> Received<'static> {
         Received {
             helo: "client.example",
-            peer: IpAddr::from([192, 0, 2, 1]),
+            peer: Some(IpAddr::from([192, 0, 2, 1])),
             peer_name: None,
             by: "gw.example",
             id: SpoolId::from_u64(5),
@@ -112,7 +114,7 @@ mod tests {
         let received = Received {
             only_recipient: Some(&address),
             tls: Some(&tls),
-            peer: "2001:db8::1".parse().unwrap(),
+            peer: "2001:db8::1".parse().ok(),
             peer_name: Some("host.example"),
             ..plain()
         };
@@ -131,6 +133,12 @@ mod tests {
         let text = text(&Received { helo: "a)(b\\<x>;", ..plain() });
         assert!(text.starts_with("Received: from [192.0.2.1] ([192.0.2.1]) (helo=a??b??x??)\r\n"));
         assert_eq!(text.lines().count(), 3);
+    }
+
+    #[test]
+    fn an_address_that_nobody_knows_is_not_made_up() {
+        let text = text(&Received { peer: None, ..plain() });
+        assert!(text.starts_with("Received: from client.example (unknown)\r\n"), "{text}");
     }
 
     #[test]

@@ -4,16 +4,27 @@ use std::net::IpAddr;
 
 use mail::Protocol;
 
-/// The attributes that are offered in EHLO. What is unavailable stays as it was.
+/// The attributes that are offered in EHLO. Of the others, what is unavailable is as if it had
+/// not been given.
 ///
 /// Source: Postfix's XCLIENT_README.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Xclient {
     pub(super) name: Option<Box<str>>,
-    pub(super) address: Option<IpAddr>,
+    pub(super) address: Told,
     pub(super) port: Option<u16>,
     pub(super) helo: Option<Box<str>>,
     pub(super) protocol: Option<Protocol>,
+}
+
+/// What the filter says of its client's address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Told {
+    #[default]
+    Nothing,
+    /// That it does not know it.
+    Unknown,
+    Is(IpAddr),
 }
 
 pub(super) const OFFER: &str = "XCLIENT NAME ADDR PORT PROTO HELO";
@@ -27,11 +38,14 @@ impl Xclient {
             let (name, value) = word.split_once('=')?;
             let value = decode(value)?;
             if matches!(&*value.to_ascii_uppercase(), "[UNAVAILABLE]" | "[TEMPUNAVAIL]") {
+                if name.eq_ignore_ascii_case("ADDR") {
+                    all.address = Told::Unknown;
+                }
                 continue;
             }
             match &*name.to_ascii_uppercase() {
                 "NAME" => all.name = Some(value.into()),
-                "ADDR" => all.address = Some(address(&value)?),
+                "ADDR" => all.address = Told::Is(address(&value)?),
                 "PORT" => all.port = Some(value.parse().ok()?),
                 "HELO" => all.helo = Some(value.into()),
                 "PROTO" if value.eq_ignore_ascii_case("SMTP") => {
@@ -82,14 +96,18 @@ mod tests {
         let all = Xclient::parse("NAME=[UNAVAILABLE] ADDR=192.0.2.7 PORT=99 HELO=a+2Eb PROTO=smtp");
         let want = Xclient {
             name: None,
-            address: Some(IpAddr::from([192, 0, 2, 7])),
+            address: Told::Is(IpAddr::from([192, 0, 2, 7])),
             port: Some(99),
             helo: Some("a.b".into()),
             protocol: Some(Protocol::Smtp),
         };
         assert_eq!(all, Some(want));
         let v6 = Xclient::parse("addr=IPV6:2001:db8::1").unwrap();
-        assert_eq!(v6.address, "2001:db8::1".parse().ok());
+        assert_eq!(v6.address, Told::Is("2001:db8::1".parse().unwrap()));
+        let address = |text| Xclient::parse(text).unwrap().address;
+        assert_eq!(address("addr=[unavailable]"), Told::Unknown);
+        assert_eq!(address("ADDR=[TEMPUNAVAIL] NAME=x"), Told::Unknown);
+        assert_eq!(address("NAME=x"), Told::Nothing);
     }
 
     #[test]

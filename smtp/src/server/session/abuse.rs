@@ -53,14 +53,19 @@ impl Counters {
         }
     }
 
-    /// Counts octets that are read only to be thrown away.
-    pub(super) fn swallow(&mut self, octets: u64, rules: &Rules) -> Sentence {
+    /// Counts octets that are read only to be thrown away, because the client is owed `reply`.
+    pub(super) fn swallow(&mut self, octets: u64, reply: &Reply, rules: &Rules) -> Sentence {
         self.swallowed = self.swallowed.saturating_add(octets);
         if self.swallowed > rules.swallow_max() {
-            Sentence::Hangup(texts::SWALLOWED_ENOUGH)
+            Sentence::Hangup(texts::swallowed_enough(reply))
         } else {
             Sentence::None
         }
+    }
+
+    /// Another transaction begins: what came of the last one is forgotten.
+    pub(super) fn begin_message(&mut self) {
+        self.swallowed = 0;
     }
 
     pub(super) fn accepted(&mut self) {

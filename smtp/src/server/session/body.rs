@@ -120,7 +120,7 @@ impl Session {
         out: &mut Vec<u8>,
     ) -> Option<Step> {
         let Some(hello) = hello else { return self.hangup(reply, out) };
-        if let Sentence::Hangup(last) = self.counters.swallow(octets, &self.rules) {
+        if let Sentence::Hangup(last) = self.counters.swallow(octets, &reply, &self.rules) {
             return self.hangup(last, out);
         }
         self.state = State::Swallow(hello, octets, Box::new(reply));
@@ -136,6 +136,7 @@ impl Session {
             return Some(Step::Read);
         }
         self.state = State::Refused(hello);
+        self.count(&reply);
         let sentence = self.counters.junk(&self.rules);
         self.serve(sentence, &reply, out);
         None
@@ -192,8 +193,8 @@ impl Session {
 
     /// Hangs up on who goes on sending what was refused long ago.
     fn bound_waste(&mut self, it: &Receiving, used: usize, out: &mut Vec<u8>) -> Option<Step> {
-        it.intake.refusal()?;
-        match self.counters.swallow(used as u64, &self.rules) {
+        let reply = it.intake.refusal()?;
+        match self.counters.swallow(used as u64, reply, &self.rules) {
             Sentence::Hangup(last) => self.hangup(last, out),
             _ => None,
         }

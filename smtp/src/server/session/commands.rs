@@ -9,7 +9,7 @@ use super::{Session, Step, say, texts};
 use crate::server::command::Command;
 use crate::server::data::DataReader;
 use crate::server::params::RcptParams;
-use crate::server::xclient::{self, Xclient};
+use crate::server::xclient::{self, Told, Xclient};
 
 impl Session {
     /// Carries out one command. `is_last`: nothing has come behind it yet.
@@ -163,7 +163,12 @@ impl Session {
         if !is_ascii && !transaction.envelope.smtputf8 {
             return self.wrong(State::Mail(hello, transaction), texts::NEEDS_UTF8, out);
         }
-        if transaction.envelope.recipients.len() >= self.rules.recipients_max {
+        // Source: RFC 6533 §3: only where SMTPUTF8 is in use may it be other than 7-bit.
+        let orcpt_is_ascii = params.orcpt.as_ref().is_none_or(|it| it.is_ascii());
+        if !orcpt_is_ascii && !transaction.envelope.smtputf8 {
+            return self.wrong(State::Mail(hello, transaction), texts::ORCPT_NEEDS_UTF8, out);
+        }
+        if !transaction.has_room(self.rules.recipients_max) {
             self.keep(State::Mail(hello, transaction), &texts::TOO_MANY_RECIPIENTS, out);
             return None;
         }
@@ -218,9 +223,7 @@ impl Session {
         let Some(told) = Xclient::parse(text) else {
             return self.wrong(state, texts::XCLIENT_BAD, out);
         };
-        self.peer.address = told.address.unwrap_or(self.peer.address);
-        self.peer.port = told.port.unwrap_or(self.peer.port);
-        self.peer.name = told.name;
+        self.become_client(&told);
         self.state = match told.helo {
             Some(name) => {
                 State::Ready(Hello { name, protocol: told.protocol.unwrap_or(Protocol::Esmtp) })
@@ -229,6 +232,27 @@ impl Session {
         };
         self.greet(out);
         None
+    }
+}
+
+impl Session {
+    /// Nothing of the filter's own may be taken for its client's: neither its address, which may
+    /// be admitted where the client's is not, nor its certificate. Attributes may come in several
+    /// commands, so what an earlier one told stays.
+    fn become_client(&mut self, told: &Xclient) {
+        let is_first = self.filter.is_none();
+        self.filter.get_or_insert_with(|| Box::new(self.peer.clone()));
+        let before = if is_first { (None, 0) } else { (self.peer.address, self.peer.port) };
+        self.peer.address = match told.address {
+            Told::Nothing => before.0,
+            Told::Unknown => None,
+            Told::Is(address) => Some(address),
+        };
+        self.peer.port = told.port.unwrap_or(before.1);
+        self.peer.name = told.name.clone();
+        if let Some(tls) = &mut self.tls {
+            tls.certificate = None;
+        }
     }
 }
 

@@ -5,8 +5,9 @@ mod body;
 mod commands;
 mod intake;
 mod state;
-mod texts;
+pub(super) mod texts;
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ pub use self::state::Transaction;
 use self::state::{Hello, State};
 use super::command::Command;
 use super::lines::Lines;
+use super::rejection::{Rejection, Rejections};
 use super::rules::Rules;
 
 /// What the shell does next. Whatever was appended to `out` is sent at the latest with
@@ -60,11 +62,22 @@ pub enum Verdict {
 /// Who is at the other end, as far as the network or a trusted proxy says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
-    pub address: IpAddr,
+    /// `None`: a filter speaks for it by XCLIENT and does not know.
+    pub address: Option<IpAddr>,
     pub port: u16,
     pub name: Option<Box<str>>,
     /// The peer may tell us by XCLIENT whom it speaks for.
     pub may_xclient: bool,
+}
+
+/// Its address, for logs.
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.address {
+            Some(address) => address.fmt(f),
+            None => f.write_str("unknown"),
+        }
+    }
 }
 
 /// What is being waited for; each has its own time limit.
@@ -81,11 +94,16 @@ pub enum Phase {
 pub struct Session {
     rules: Arc<Rules>,
     peer: Peer,
+    /// Who is really at the other end, once it has spoken for another by XCLIENT.
+    filter: Option<Box<Peer>>,
     tls: Option<Box<Secured>>,
     state: State,
     counters: Counters,
     lines: Lines,
-    delay: Duration,
+    /// How long the reply is held back; small, as all of a session is.
+    delay_ms: u32,
+    /// Since they were last asked for.
+    rejections: Option<Box<Rejections>>,
 }
 
 #[derive(Debug)]
@@ -100,11 +118,13 @@ impl Session {
         Self {
             rules,
             peer,
+            filter: None,
             tls: None,
             state: State::Start,
             counters: Counters::default(),
             lines,
-            delay: Duration::ZERO,
+            delay_ms: 0,
+            rejections: None,
         }
     }
 
@@ -119,8 +139,9 @@ impl Session {
     /// and of several reasons to refuse one message another may be named.
     pub fn step(&mut self, input: &mut &[u8], out: &mut Vec<u8>, body: &mut Vec<u8>) -> Step {
         loop {
-            if self.delay > Duration::ZERO {
-                return Step::Delay(std::mem::take(&mut self.delay));
+            if self.delay_ms > 0 {
+                let delay_ms = std::mem::take(&mut self.delay_ms);
+                return Step::Delay(Duration::from_millis(delay_ms.into()));
             }
             let step = match &self.state {
                 State::Closed => Some(Step::Close),
@@ -157,6 +178,7 @@ impl Session {
         let State::AskSender(hello, transaction) = self.take() else { return };
         match answer {
             Ok(()) => {
+                self.counters.begin_message();
                 self.state = State::Mail(hello, transaction);
                 say(&texts::SENDER_OK, out);
             }
@@ -198,14 +220,22 @@ impl Session {
         say(reply, out);
     }
 
-    /// The handshake succeeded. Everything learnt before it is forgotten: it may have been an
-    /// attacker's. If it failed there is nothing to call: the connection is closed.
+    /// The handshake succeeded. Everything learnt before it is forgotten, XCLIENT included: it may
+    /// have been an attacker's. If it failed there is nothing to call: the connection is closed.
     ///
     /// Source: RFC 3207 §4.2.
     pub fn tls_started(&mut self, info: TlsInfo, certificate: Option<Box<str>>) {
+        if let Some(filter) = self.filter.take() {
+            self.peer = *filter;
+        }
         self.state = State::Start;
         self.lines = Lines::new(self.rules.command_line_max);
         self.tls = Some(Box::new(Secured { info, certificate }));
+    }
+
+    /// What was refused since the last call, for those who count.
+    pub fn take_rejections(&mut self) -> Option<Box<Rejections>> {
+        self.rejections.take()
     }
 
     /// Says `reply` and is closed: for time-outs, shutdown and limits of the shell.
@@ -259,7 +289,7 @@ impl Session {
         let hello = self.hello();
         Origin {
             listener: listener.into(),
-            peer: Some(self.peer.address),
+            peer: self.peer.address,
             helo: hello.map_or_else(Box::default, |it| it.name.clone()),
             protocol: hello.map_or(Protocol::Smtp, |it| it.protocol),
             tls: self.tls.as_ref().map(|it| it.info.clone()),
@@ -302,12 +332,14 @@ impl Session {
 
     /// Says `reply` and closes.
     fn hangup(&mut self, reply: Reply, out: &mut Vec<u8>) -> Option<Step> {
+        self.count(&reply);
         self.shut(&reply, out);
         Some(Step::Close)
     }
 
     /// Says `reply` to a mistake of the client.
     fn blame(&mut self, reply: Reply, out: &mut Vec<u8>) -> Option<Step> {
+        self.count(&reply);
         let sentence = self.counters.error(&self.rules);
         self.serve(sentence, &reply, out);
         None
@@ -326,10 +358,19 @@ impl Session {
         match sentence {
             Sentence::None => say(reply, out),
             Sentence::Delay(delay) => {
-                self.delay = delay;
+                self.delay_ms = u32::try_from(delay.as_millis()).unwrap_or(u32::MAX);
                 say(reply, out);
             }
-            Sentence::Hangup(last) => self.shut(&last, out),
+            Sentence::Hangup(last) => {
+                self.count(&last);
+                self.shut(&last, out);
+            }
+        }
+    }
+
+    fn count(&mut self, reply: &Reply) {
+        if let Some(rejection) = Rejection::of(reply) {
+            self.rejections.get_or_insert_default().add(rejection);
         }
     }
 }

@@ -1,7 +1,10 @@
 //! What a session knows, by how far it has come.
 
+use std::collections::HashSet;
+
 use mail::{
-    Address, BodyType, Envelope, Protocol, Recipient, RecipientKind, ReversePath, SiteName,
+    Address, AddressKey, BodyType, Envelope, Protocol, Recipient, RecipientKind, ReversePath,
+    SiteName,
 };
 
 use super::intake::Intake;
@@ -55,7 +58,12 @@ pub struct Transaction {
     /// Octets of the body as stored, without trace fields of ours.
     pub octets: u64,
     copies: Vec<Recipient>,
+    /// Of all recipients, once there is a second one.
+    keys: HashSet<AddressKey>,
 }
+
+/// Recipients of one transaction, copies included, that the spool can tell apart.
+const RECIPIENTS_MAX: usize = u16::MAX as usize;
 
 impl Transaction {
     pub(super) fn new(reverse_path: ReversePath, params: MailParams) -> Box<Self> {
@@ -67,17 +75,23 @@ impl Transaction {
             ret: params.ret,
             envid: params.envid,
         };
-        let (head, copies) = (Head::default(), Vec::new());
-        Box::new(Self { envelope, size: params.size, head, octets: 0, copies })
+        let (head, copies, keys) = (Head::default(), Vec::new(), HashSet::new());
+        Box::new(Self { envelope, size: params.size, head, octets: 0, copies, keys })
     }
 
     pub(super) fn is_binary(&self) -> bool {
         self.envelope.body == BodyType::BinaryMime
     }
 
-    /// Naming a recipient twice does not make two deliveries.
+    /// Whether there is room for one more recipient and its copy.
+    pub(super) fn has_room(&self, recipients_max: usize) -> bool {
+        let named = self.envelope.recipients.len();
+        named < recipients_max && named + self.copies.len() + 2 <= RECIPIENTS_MAX
+    }
+
+    /// Naming a mailbox twice does not make two deliveries, however it is spelled.
     pub(super) fn add(&mut self, address: Address, params: RcptParams, copy_to: Option<SiteName>) {
-        if self.envelope.recipients.iter().any(|it| it.address == address) {
+        if self.is_named(&address) {
             return;
         }
         if let Some(site) = copy_to {
@@ -91,6 +105,16 @@ impl Transaction {
         let RcptParams { notify, orcpt } = params;
         let named = Recipient { address, notify, orcpt, kind: RecipientKind::Named };
         self.envelope.recipients.push(named);
+    }
+
+    /// Takes note of `address`. Most messages have one recipient, and pay nothing.
+    fn is_named(&mut self, address: &Address) -> bool {
+        match self.envelope.recipients.as_slice() {
+            [] => return false,
+            [first] => self.keys.insert(first.address.key()),
+            _ => false,
+        };
+        !self.keys.insert(address.key())
     }
 
     pub(super) fn complete(&mut self, intake: Intake) {
@@ -118,4 +142,47 @@ pub(super) enum Way {
     },
     /// A chunk is complete, and it was not the last.
     BetweenChunks,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn transaction() -> Box<Transaction> {
+        Transaction::new(ReversePath::Null, MailParams::default())
+    }
+
+    fn add(to: &mut Transaction, address: &str, copy_to: Option<&str>) {
+        let copy_to = copy_to.map(SiteName::new);
+        to.add(address.parse().unwrap(), RcptParams::default(), copy_to);
+    }
+
+    #[test]
+    fn a_mailbox_is_named_once_however_it_is_spelled() {
+        let mut it = transaction();
+        for address in ["Anna@x.example", "anna@X.example", "\"anna\"@x.example"] {
+            add(&mut it, address, Some("cloud"));
+        }
+        add(&mut it, "ben@x.example", None);
+        add(&mut it, "BEN@x.example", None);
+        add(&mut it, "anna@x.example", None);
+        let named: Vec<_> =
+            it.envelope.recipients.iter().map(|it| it.address.to_string()).collect();
+        assert_eq!(named, ["Anna@x.example", "ben@x.example"]);
+        assert_eq!(it.copies.len(), 1);
+    }
+
+    #[test]
+    fn there_is_never_a_recipient_that_the_spool_cannot_count() {
+        let mut it = transaction();
+        for n in 0.. {
+            if !it.has_room(usize::MAX) {
+                break;
+            }
+            add(&mut it, &format!("u{n}@x.example"), Some("cloud"));
+        }
+        it.complete(Intake::default());
+        let n = it.envelope.recipients.len();
+        assert!((65_000..=usize::from(u16::MAX)).contains(&n), "{n}");
+    }
 }
