@@ -73,7 +73,6 @@ pub struct Server {
 
 #[derive(Clone, Copy)]
 struct ServerLimits {
-    connections_max: u64,
     memory_bytes_max: u64,
     stress_at_percent: u8,
 }
@@ -103,7 +102,6 @@ impl Server {
         let loop_mark = LoopMark::open(data_dir)
             .map_err(|source| StartError::LoopKey { path: data_dir.join("loop.key"), source })?;
         let limits = ServerLimits {
-            connections_max: config.limits.connections_max as u64,
             memory_bytes_max: config.limits.memory_bytes_max,
             stress_at_percent: config.limits.stress_at_percent,
         };
@@ -154,7 +152,7 @@ impl Server {
         }
         let serving = Serving { listeners: states.into(), shared };
         let tracker = &serving.shared.tracker;
-        tracker.spawn_on(watch_load(Arc::clone(&serving.shared), limits), control);
+        tracker.spawn_on(watch_load(serving.clone(), limits), control);
         tracker.spawn_on(watch_certificates(serving.clone()), control);
         Ok(serving)
     }
@@ -210,6 +208,12 @@ impl Serving {
 
     pub fn connections(&self) -> usize {
         self.shared.connections.len()
+    }
+
+    /// Of all listeners together; each knows it, and a reload may change it.
+    fn connections_max(&self) -> u64 {
+        let all = self.listeners.first().map(|(it, _)| it.settings.load().connections.all);
+        all.map_or(u64::MAX, |it| it as u64)
     }
 
     fn take_certificate(&self, state: &ListenerState, fresh: Option<Fresh>) {
@@ -275,7 +279,8 @@ async fn until_stopped<F: Future + Send>(stop: CancellationToken, work: F) {
 }
 
 /// Recomputes the stress once a second.
-async fn watch_load(shared: Arc<Shared>, limits: ServerLimits) {
+async fn watch_load(serving: Serving, limits: ServerLimits) {
+    let shared = &serving.shared;
     let mut meter = StressMeter::default();
     let descriptors_max = descriptors_max();
     let mut tick = interval(Duration::from_secs(1));
@@ -288,7 +293,7 @@ async fn watch_load(shared: Arc<Shared>, limits: ServerLimits) {
         let connections = shared.connections.len() as u64;
         let body_bytes = shared.stress.body_bytes();
         let usage = Usage {
-            connections: percent(connections, limits.connections_max),
+            connections: percent(connections, serving.connections_max()),
             descriptors: percent(connections, descriptors_max),
             memory: percent(body_bytes, limits.memory_bytes_max),
         };

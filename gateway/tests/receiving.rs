@@ -329,6 +329,19 @@ fn under_stress_silence_is_short_and_mail_still_comes_in() {
 }
 
 #[test]
+fn a_reload_changes_what_counts_as_stress() {
+    let world = start("", "[limits]\ncommand_timeout_stress = \"1s\"\n");
+    let fewer = "[limits]\nconnections_max = 10\ncommand_timeout_stress = \"1s\"\n";
+    let prepared = world.serving.prepare(&world.config_with("", fewer)).unwrap();
+    world.serving.apply(prepared);
+    let mut idle: Vec<_> = (0..9).map(|_| world.greeted()).collect();
+    for client in &mut idle {
+        client.expect("421 4.4.2 Timed out");
+    }
+    world.finish();
+}
+
+#[test]
 fn replies_to_many_errors_are_held_back() {
     let world = start("", "[limits]\nerrors_soft = 1\n");
     let mut client = world.greeted();

@@ -167,7 +167,11 @@ impl World {
 
     /// The configuration with another listener table.
     pub(crate) fn config(&self, listener: &str) -> Config {
-        config(self.dir.path(), listener, "")
+        self.config_with(listener, "")
+    }
+
+    pub(crate) fn config_with(&self, listener: &str, more: &str) -> Config {
+        config(self.dir.path(), listener, more)
     }
 
     pub(crate) fn finish(self) -> Shutdown {
