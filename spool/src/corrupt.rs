@@ -3,11 +3,12 @@
 use std::io;
 
 use mail::SpoolId;
-use tracing::error;
+use tracing::{error, warn};
 
 use crate::disk::{Disk, DiskFile, read_full, write_all};
 use crate::error::SpoolError;
 use crate::index::Entry;
+use crate::large;
 use crate::record::Lsn;
 use crate::shared::Shared;
 
@@ -62,6 +63,15 @@ pub(crate) fn lose_record(shared: &Shared, id: SpoolId, entry: &Entry, why: &io:
     drop(index);
     shared.count_corrupt();
     error!(%id, error = %why, copied = saved, "A message that was accepted cannot be read.");
+}
+
+/// A large body whose message is not known, and may be one that was damaged.
+pub(crate) fn keep_body(shared: &Shared, id: SpoolId) {
+    let path = format!("{DIR}/large-{id}");
+    match shared.disk.rename(&large::path(id), &path) {
+        Ok(()) => warn!(%id, path, "A large body is named by no message that can be read."),
+        Err(error) => warn!(%id, %error, "Cannot move a large body."),
+    }
 }
 
 /// A record that passed recovery does not check any more: bit rot, found while loading.

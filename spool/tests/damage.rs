@@ -84,3 +84,18 @@ fn a_segment_of_garbage_costs_only_itself() {
     assert!(recovered.iter().all(|it| spool.load(it.id).is_ok()));
     world.accept(&mut hands, &spool, &body(99, 7000), 1).unwrap();
 }
+
+/// The record of a large message is damaged: its body is not taken for one that nobody wanted.
+#[test]
+fn a_large_body_is_kept_when_its_record_cannot_be_read() {
+    let (disk, clock, mut world) = (SimDisk::new(), TestClock::new(), World::default());
+    let (spool, _, mut hands) = open(&disk, &clock).unwrap();
+    let large = world.accept(&mut hands, &spool, &body(1, 20_000), 1).unwrap();
+    world.accept(&mut hands, &spool, &body(2, 300), 1).unwrap();
+    disk.flip(SEGMENT, 2 * 4096 + 70, 1);
+    let disk = disk.after_kill();
+    let (_, found, _) = open(&disk, &clock).unwrap();
+    assert_eq!(found.len(), 1);
+    let kept = disk.contents(&format!("spool/corrupt/large-{large}")).unwrap();
+    assert_eq!(kept, body(1, 20_000));
+}

@@ -89,7 +89,6 @@ impl Overrides {
 
 impl Stored {
     /// How long it still lasts, if it has an end; `None` when that has passed.
-    #[expect(clippy::option_option, reason = "over, without an end, and with one are three things")]
     fn left(&self, now: Timestamp) -> Option<Option<Duration>> {
         let Some(until) = self.until.map(Timestamp::from_micros) else { return Some(None) };
         (until > now).then(|| Some(until.since(now)))

@@ -107,8 +107,9 @@ fn unclean_ends(contents: &[Contents]) -> Vec<u32> {
     ends
 }
 
-/// Removes large bodies that no waiting message names: never accepted, or settled.
-pub(super) fn remove_orphans(shared: &Shared) {
+/// Removes large bodies that no waiting message names: never accepted, or settled. With damage in
+/// some segment its record may just not be readable: then they are put into `corrupt/`.
+pub(super) fn remove_orphans(shared: &Shared, any_damage: bool) {
     let names = match shared.disk.list(large::DIR) {
         Ok(names) => names,
         Err(error) => return warn!(%error, "Cannot list large bodies."),
@@ -122,7 +123,12 @@ pub(super) fn remove_orphans(shared: &Shared) {
         }
         drop(index);
         let wanted = shared.index.lock().waiting(id.as_u64()).is_some();
-        if !wanted && !shared.ids.is_own(id.as_u64()) {
+        if wanted || shared.ids.is_own(id.as_u64()) {
+            continue;
+        }
+        if any_damage {
+            corrupt::keep_body(shared, id);
+        } else {
             let _ = shared.disk.unlink(&large::path(id));
         }
     }

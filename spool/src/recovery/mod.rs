@@ -123,8 +123,9 @@ impl Job {
         contents.iter().for_each(|it| self.persist_tail(it));
         self.repair_ledger(&contents);
         let (shared, sender) = (&*self.shared, &self.sender);
+        let any_damage = contents.iter().any(|it| !it.scan.gaps.is_empty());
         let listing = merge::publish(shared, contents);
-        merge::remove_orphans(shared);
+        merge::remove_orphans(shared, any_damage);
         shared.upkeep.kick();
         // Nothing is listed, and so nothing delivered, by a run that the next start would not
         // know of. A disk that cannot write even that is no reason to keep mail back.
