@@ -196,11 +196,6 @@ impl Serving {
         }
     }
 
-    /// Time-outs are short now because limits are near.
-    pub fn is_under_stress(&self) -> bool {
-        self.shared.stress.is_on()
-    }
-
     /// Octets of bodies in memory that are on their way in.
     pub fn body_bytes(&self) -> u64 {
         self.shared.stress.body_bytes()
