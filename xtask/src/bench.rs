@@ -6,9 +6,23 @@ use anyhow::{Result, bail, ensure};
 
 use crate::process::{self, cargo, command, root, target_dir};
 
+/// What is measured without further arguments, and how often.
+const ALL: &[&str] = &[
+    "--peer",
+    "postfix",
+    "--peer",
+    "causeway",
+    "--workload",
+    "W1a,W1b,W2a,W2b,W3,W4,W5,W6a,W6b,W7,W8,W9,W10",
+    "--rounds",
+    "3",
+    "--backlog",
+    "20000",
+];
+
 /// `--kit DIR` names the kit; everything else goes to its `bench.py`.
 ///
-/// Without further arguments: the gateway beside Postfix, three rounds.
+/// Without further arguments: all workloads, the gateway beside Postfix, three rounds.
 fn run_kit(kit: &Path, args: &[String]) -> Result<()> {
     let script = kit.join("bench.py");
     ensure!(
@@ -26,7 +40,7 @@ fn run_kit(kit: &Path, args: &[String]) -> Result<()> {
     let script = script.to_string_lossy();
     let mut bench = command("python3", &[&script]);
     match args {
-        [] => bench.args(["--peer", "postfix", "--peer", "causeway", "--rounds", "3"]),
+        [] => bench.args(ALL),
         _ => bench.args(args),
     };
     process::run(
