@@ -167,7 +167,14 @@ fn judge_duplicates(verdict: &mut Verdict, name: &str, copies: &[&Delivery], cra
                 && crash.from <= first.at + NOTED_WITHIN
                 && crash.from <= second.at
         };
-        if !first.answered || crashes.iter().any(hides) {
+        // The copy that a dead client had sent may even be taken after the one of its successor.
+        let is_late = |crash: &Crash| {
+            came_of(second, crash)
+                && crash.from <= second.at
+                && !second.quit.load(Ordering::Relaxed)
+        };
+        let excused = |crash: &Crash| hides(crash) || is_late(crash);
+        if !first.answered || crashes.iter().any(excused) {
             verdict.duplicates_explained += 1;
         } else {
             let gap = second.at.saturating_duration_since(first.at);
@@ -270,6 +277,18 @@ mod tests {
         assert!(judge(&[accepted("1")], &twice, &[crash]).is_good());
         let unanswered = [copy("1", "A", 1, false), copy("1", "A", 1, true)];
         assert!(judge(&[accepted("1")], &unanswered, &[]).is_good());
+    }
+
+    #[test]
+    fn a_copy_out_of_the_buffers_of_a_dead_connection_may_come_second() {
+        let mut late = copy("1", "A", 1, true);
+        late.quit = Arc::new(AtomicBool::new(false));
+        let crash = Crash { from: Instant::now(), to: Instant::now() };
+        let good = copy("1", "A", 1, true);
+        late.at = Instant::now();
+        assert!(judge(&[accepted("1")], &[good.clone(), late.clone()], &[crash]).is_good());
+        late.quit = Arc::new(AtomicBool::new(true));
+        assert!(!judge(&[accepted("1")], &[good, late], &[crash]).is_good());
     }
 
     #[test]
