@@ -42,7 +42,7 @@ impl Control {
     }
 
     fn story(&self, story: &Story, states: &States) -> api::Story {
-        let recipients = (0_u16..).zip(&story.envelope.recipients);
+        let recipients = (0..=u16::MAX).zip(&story.envelope.recipients);
         let origin = &story.origin;
         api::Story {
             id: story.id.to_string(),

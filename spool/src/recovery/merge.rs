@@ -207,7 +207,7 @@ impl Listing {
         let accepted = header.origin.unwrap_or(header.at);
         let mut folded = fold(self.notes_of(id), header.recipients, accepted);
         let index = shared.index.lock();
-        for (recipient, it) in (0_u16..).zip(&mut folded) {
+        for (recipient, it) in (0..=u16::MAX).zip(&mut folded) {
             it.state.settled = index.is_settled(id, recipient);
             it.state.maybe_duplicate = self.maybe_duplicate(it);
             if let Some(why) = &held {
