@@ -19,14 +19,15 @@ const HEADER_BYTES: usize = 64;
 const HEADER_CHECKED_BYTES: usize = 60;
 
 /// First byte: whether checksums and places are put right, so that what lies
-/// behind them is reached; the rest is what follows the title of a segment.
+/// behind them is reached, and whether counts of recipients stay as they are,
+/// which is slow; the rest is what follows the title of a segment.
 pub fn records(bytes: &[u8]) {
     let Some((&choice, content)) = bytes.split_first() else { return };
     let mut file = title();
     file.extend_from_slice(&content[..content.len().min(SEGMENT_BYTES - TITLE_BYTES)]);
     file.resize(SEGMENT_BYTES, 0);
     if choice & 1 == 0 {
-        repair(&mut file);
+        repair(&mut file, choice & 0b11_1110 == 0b11_1110);
     }
     let disk = SimDisk::new();
     disk.create_dir("spool").expect("a folder in memory");
@@ -53,8 +54,9 @@ fn title() -> Vec<u8> {
     title
 }
 
-/// Gives each record that begins with the magic its right place and checksums.
-fn repair(file: &mut [u8]) {
+/// Gives each record that begins with the magic its right place and checksums, and few
+/// recipients unless any number will do.
+fn repair(file: &mut [u8], any_number: bool) {
     let mut at = TITLE_BYTES;
     while at + HEADER_BYTES <= file.len() {
         if file[at..at + 4] != *b"CwR\x01" {
@@ -62,6 +64,9 @@ fn repair(file: &mut [u8]) {
             continue;
         }
         let place = u32::try_from(at).expect("a segment is small");
+        if !any_number {
+            (file[at + 6], file[at + 7]) = (file[at + 6] % 16, 0);
+        }
         put_u32(file, at + 8, 1);
         put_u32(file, at + 12, place);
         let head = at + HEADER_BYTES;
