@@ -9,6 +9,7 @@
 //! What must not be here: a decision about mail, and any state but the two semaphores.
 
 mod backend;
+mod endpoints;
 mod extract;
 #[cfg(any(test, feature = "sim"))]
 pub mod fake;
@@ -22,9 +23,12 @@ mod server;
 mod tests;
 mod token;
 
-pub use backend::{Answer, Author, Backend, BackendError, ByteStream};
+pub use backend::{
+    Answer, Author, Backend, BackendError, ByteStream, Moves, Plans, Recipients, Watch,
+};
+pub use endpoints::{Endpoint, Need, endpoints};
 pub use metrics::AdminMetrics;
-pub use openapi::{ENDPOINTS, Endpoint, openapi, reference};
+pub use openapi::{openapi, reference};
 pub use routes::{BODY_BYTES_MAX, IMPORT_BYTES_MAX, router};
 pub use server::{Limits, serve};
 pub use token::{TokenError, Tokens};

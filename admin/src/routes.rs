@@ -15,7 +15,7 @@ use prometheus::Registry;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use crate::handlers::{health, queue, site, table, trace};
+use crate::handlers::{access, health, moves, plans, queue, recipients, site, table, trace, watch};
 use crate::metrics::AdminMetrics;
 use crate::openapi;
 use crate::problem::Failure;
@@ -109,6 +109,11 @@ fn closed(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route(&with_segment(path::SITES, "/override"), put(site::force))
         .route(path::TRACE, get(trace::trace))
         .route(path::LEDGER_VERIFY, get(trace::verify))
+        .merge(plans::routes())
+        .merge(moves::routes())
+        .merge(recipients::routes())
+        .merge(access::routes())
+        .merge(watch::routes())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .route(path::IMPORT, import)
         .route(

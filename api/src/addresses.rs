@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `DATA_DIR/addresses.json`: where the gateway listens, written once it is ready. With port 0 in
 /// the configuration this is the only place that says which port the system chose.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Addresses {
     /// `ADDRESS:PORT` of the admin API.
     pub admin: String,

@@ -1,11 +1,12 @@
 //! Alive, ready, and which version.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::SiteState;
 
 /// `GET /readyz`: may mail be sent here now? 200 when `ready`, else 503.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Readiness {
     pub ready: bool,
     pub checks: Vec<Check>,
@@ -15,7 +16,7 @@ pub struct Readiness {
 }
 
 /// A site and whether mail for it is attempted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SiteHealth {
     pub name: String,
     pub state: SiteState,
@@ -29,7 +30,7 @@ impl Readiness {
 }
 
 /// One thing that has to work before mail can be taken.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
     /// `spool`, `recovery`, …
     pub name: String,
@@ -39,7 +40,7 @@ pub struct Check {
 }
 
 /// `GET /api/v1/version`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Version {
     /// Always `causeway`.
     pub name: String,

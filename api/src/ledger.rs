@@ -1,12 +1,13 @@
 //! The sum of all accepted recipients.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `GET /api/v1/ledger/verify`: do all accepted recipients add up?
 ///
 /// `accepted` = `delivered + bounced + expired + discarded + queued`, all in recipients, unless
 /// `problems` says what does not.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Verification {
     pub balanced: bool,
     /// Messages and recipients for which a 250 was given, and our own DSNs.

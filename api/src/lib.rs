@@ -4,16 +4,22 @@
 //! Points in time are RFC 3339 in UTC with microseconds; spans are whole seconds and end in
 //! `_seconds`; sizes are bytes and end in `_bytes`. A field without a value is `null`, never absent.
 
+mod access;
 mod addresses;
 mod explain;
 mod health;
 mod ledger;
+mod moves;
+mod plan;
 mod problem;
 mod queue;
+mod recipients;
+mod schemas;
 mod site;
 mod stats;
 mod table;
 mod trace;
+mod watch;
 
 pub mod path;
 
@@ -26,6 +32,7 @@ pub use queue::{
     Acted, Action, ActionRequest, Hop, QueueList, QueueQuery, QueueState, QueueSummary,
     QueuedMessage, QueuedRecipient, Selector, SelectorError,
 };
+pub use schemas::schemas;
 pub use site::{
     Host, Override, OverrideRequest, OverrideTo, Probe, ProbeStage, Site, SiteList, SiteState,
 };

@@ -1,5 +1,6 @@
 //! Why a request failed, as RFC 9457 wants it said.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Media type of a [`Problem`]. RFC 9457 §3.
@@ -9,7 +10,7 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 ///
 /// `code` is for programs and never changes its meaning; `title` and `detail` are for people;
 /// `hint` says what to do next. RFC 9457 §3.1 (`type` is `about:blank`, §4.2.1, so it is left out).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
     pub status: u16,
     /// `unauthorized`, `not_found`, `method_not_allowed`, `conflict`, `invalid`, `too_large`,
@@ -29,7 +30,7 @@ pub struct Problem {
 }
 
 /// One mistake in a request: where it is, and what to write instead.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FieldError {
     /// A field's name, `line 3, column home`, or `causeway.toml:4:1`.
     pub place: String,

@@ -1,8 +1,11 @@
 //! Mail that waits: selecting it, showing it, acting on it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum QueueState {
     /// About to be tried, or being tried now.
@@ -24,7 +27,7 @@ impl QueueState {
 }
 
 /// Which recipients in the spool: those that match every field given.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Selector {
     /// Messages by id; empty is any.
@@ -74,7 +77,7 @@ impl Selector {
 }
 
 /// `GET /api/v1/queue?…`: messages in the order of their id that have a matching recipient.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct QueueQuery {
     /// Ids with commas between them.
     #[serde(default)]
@@ -113,7 +116,7 @@ impl QueueQuery {
 }
 
 /// One page of the queue.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct QueueList {
     pub messages: Vec<QueuedMessage>,
     /// `null` on the last page.
@@ -121,7 +124,7 @@ pub struct QueueList {
 }
 
 /// A message with a recipient that is not settled.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct QueuedMessage {
     pub id: String,
     pub accepted_at: String,
@@ -133,7 +136,7 @@ pub struct QueuedMessage {
     pub recipients: Vec<QueuedRecipient>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct QueuedRecipient {
     pub address: String,
     pub state: QueueState,
@@ -148,7 +151,7 @@ pub struct QueuedRecipient {
 }
 
 /// `GET /api/v1/queue/summary`: where mail waits and since when.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct QueueSummary {
     pub messages: u64,
     pub recipients: u64,
@@ -161,7 +164,7 @@ pub struct QueueSummary {
 }
 
 /// One row of the summary, in recipients.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Hop {
     pub name: String,
     pub active: u64,
@@ -172,7 +175,7 @@ pub struct Hop {
     pub by_age: Vec<u64>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Attempt now instead of when due.
@@ -205,7 +208,7 @@ impl Action {
 }
 
 /// `POST /api/v1/queue/actions`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ActionRequest {
     pub action: Action,
@@ -219,7 +222,7 @@ pub struct ActionRequest {
 }
 
 /// What an action did, or with `dry_run` would do.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Acted {
     pub dry_run: bool,
     pub messages: u64,

@@ -1,15 +1,16 @@
 //! Sites: health, probes, overrides.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `GET /api/v1/sites`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SiteList {
     pub sites: Vec<Site>,
 }
 
 /// What routing and delivery know of one site.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Site {
     pub name: String,
     pub state: SiteState,
@@ -28,7 +29,7 @@ pub struct Site {
     pub oldest_seconds: Option<u64>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SiteState {
     Up,
@@ -40,7 +41,7 @@ pub enum SiteState {
 }
 
 /// One server of a site.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Host {
     pub name: String,
     pub state: SiteState,
@@ -48,7 +49,7 @@ pub struct Host {
 }
 
 /// An operator's word against what the probes say.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Override {
     pub to: OverrideTo,
     pub by: String,
@@ -58,7 +59,7 @@ pub struct Override {
 }
 
 /// `PUT /api/v1/sites/{name}/override`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OverrideRequest {
     pub to: OverrideTo,
@@ -69,7 +70,7 @@ pub struct OverrideRequest {
     pub for_seconds: Option<u64>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OverrideTo {
     /// Deliver, whatever the probes say.
@@ -91,7 +92,7 @@ impl OverrideTo {
 }
 
 /// `POST /api/v1/sites/{name}/probe`: an SMTP conversation up to `MAIL`, now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Probe {
     pub site: String,
     pub ok: bool,
@@ -99,7 +100,7 @@ pub struct Probe {
 }
 
 /// One step of a probe with one host.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProbeStage {
     pub host: String,
     /// `connect`, `greeting`, `ehlo`, `starttls`, …

@@ -1,9 +1,10 @@
 //! Figures at a glance, and what a reload did.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `GET /api/v1/stats`: the figures one looks at first. `/metrics` has all of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Stats {
     pub started_at: String,
     pub uptime_seconds: u64,
@@ -31,7 +32,7 @@ pub struct Stats {
 }
 
 /// `POST /api/v1/reload`: what became of the new configuration.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reloaded {
     /// Keys that changed and are in force.
     pub applied: Vec<String>,

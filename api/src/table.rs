@@ -1,9 +1,10 @@
 //! The routing table: entries, edits, files.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Where a mailbox is on its way. product.md: `on_prem → syncing → cutover → cloud → settled`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MoveState {
     OnPrem,
@@ -29,7 +30,7 @@ impl MoveState {
 }
 
 /// `GET /api/v1/table`; the `ETag` is the generation in quotes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TableInfo {
     pub generation: u64,
     pub entries: u64,
@@ -37,7 +38,7 @@ pub struct TableInfo {
 }
 
 /// `GET /api/v1/table/history?…`
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HistoryQuery {
     /// Only generations before this one: the last of the page before.
@@ -49,13 +50,13 @@ pub struct HistoryQuery {
 }
 
 /// Who changed the table, and why: the newest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct History {
     pub generations: Vec<Generation>,
 }
 
 /// One edit or import.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Generation {
     pub generation: u64,
     pub at: String,
@@ -68,7 +69,7 @@ pub struct Generation {
 }
 
 /// One mailbox of the table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Entry {
     pub address: String,
     /// The site where it lives now.
@@ -85,7 +86,7 @@ pub struct Entry {
 }
 
 /// `GET /api/v1/table/entries?…`: entries in the order of their address, those that match all.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ListQuery {
     #[serde(default)]
     pub home: Option<String>,
@@ -110,7 +111,7 @@ pub struct ListQuery {
 }
 
 /// One page.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EntryList {
     pub generation: u64,
     pub entries: Vec<Entry>,
@@ -120,7 +121,7 @@ pub struct EntryList {
 
 /// What to change of an entry. A field that is left out keeps its value; `null` or `""` clears it.
 /// For an address without an entry `home` is needed, and the rest starts empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EntryPatch {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -151,7 +152,7 @@ fn given<'de, D: Deserializer<'de>>(field: D) -> Result<Option<Option<String>>, 
 }
 
 /// One edit of several that are made together.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "op", rename_all = "snake_case")]
 pub enum TableEdit {
     /// Creates the entry or changes the named fields.
@@ -169,7 +170,7 @@ impl TableEdit {
 }
 
 /// `POST /api/v1/table/edits`: all of them or none, as one generation. At most 10,000.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TableEdits {
     pub edits: Vec<TableEdit>,
@@ -185,7 +186,7 @@ pub struct TableEdits {
 }
 
 /// What an edit did, or with `dry_run` what it would do.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Changed {
     /// The table's generation afterwards; the present one if nothing changed.
     pub generation: u64,
@@ -198,7 +199,7 @@ pub struct Changed {
 }
 
 /// One entry before and after.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
     pub address: String,
     pub before: Option<Entry>,
@@ -206,7 +207,7 @@ pub struct Change {
 }
 
 /// `POST /api/v1/table/import?…`; the body is the CSV file, at most 64 MiB.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ImportOptions {
     #[serde(default)]
     pub dry_run: bool,
@@ -221,7 +222,7 @@ pub struct ImportOptions {
 
 /// What an import did, or with `dry_run` what it would do. A file with mistakes changes nothing: the
 /// answer is then a 422 whose `errors` lists all of them by line and column.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Imported {
     /// Afterwards.
     pub generation: u64,

@@ -1,9 +1,10 @@
 //! What happened to a message.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `GET /api/v1/trace?id=…`: exactly one of the three is given.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TraceQuery {
     /// The id that we gave it.
     #[serde(default)]
@@ -20,13 +21,13 @@ pub struct TraceQuery {
 }
 
 /// What was found, newest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Traced {
     pub stories: Vec<Story>,
 }
 
 /// What happened to one message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Story {
     pub id: String,
     pub accepted_at: String,
@@ -41,7 +42,7 @@ pub struct Story {
     pub recipients: Vec<StoryRecipient>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StoryRecipient {
     pub address: String,
     /// `delivered`, `bounced`, `expired`, `discarded`, or its queue: `active`, `deferred`, `held`.
@@ -51,7 +52,7 @@ pub struct StoryRecipient {
 }
 
 /// One thing that happened to one recipient.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StoryEvent {
     pub at: String,
     /// `delivered`, `deferred`, `bounced`, `expired`, `discarded`, `held`, `released` or

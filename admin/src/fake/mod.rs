@@ -1,7 +1,11 @@
 //! A gateway in memory, for tests of whoever speaks the admin API. It keeps a table with history, a
 //! queue and sites, and does to them what the real one would do, in a few lines each.
 
+mod moves;
+mod plans;
+mod recipients;
 mod table;
+mod watch;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -1,10 +1,15 @@
 //! Each handler parses, calls one method of the backend, and translates.
 
+pub(crate) mod access;
 pub(crate) mod health;
+pub(crate) mod moves;
+pub(crate) mod plans;
 pub(crate) mod queue;
+pub(crate) mod recipients;
 pub(crate) mod site;
 pub(crate) mod table;
 pub(crate) mod trace;
+pub(crate) mod watch;
 
 use axum::http::{HeaderMap, HeaderValue, header};
 

@@ -1,12 +1,12 @@
 //! What each request answers.
 
 use super::client::{Server, TOKEN};
-use crate::ENDPOINTS;
+use crate::endpoints;
 
 #[tokio::test]
 async fn a_token_is_wanted_for_all_but_health_and_metrics() {
     let server = Server::start().await;
-    for endpoint in ENDPOINTS {
+    for endpoint in endpoints() {
         let method = endpoint.method.to_uppercase();
         let path = endpoint.path.replace("{name}", "x");
         let answer = server.raw(&method, &path, "", "").await;
@@ -25,7 +25,7 @@ async fn a_token_is_wanted_for_all_but_health_and_metrics() {
 #[tokio::test]
 async fn every_endpoint_of_the_list_is_served_and_no_other_method() {
     let server = Server::start().await;
-    for endpoint in ENDPOINTS {
+    for endpoint in endpoints() {
         let method = endpoint.method.to_uppercase();
         let path = endpoint.path.replace("{name}", "nobody");
         let answer = server.send(&method, &path, "", "").await;

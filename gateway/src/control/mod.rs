@@ -1,13 +1,17 @@
 //! The gateway as the admin API asks it: parses what operators wrote, calls one piece of the
 //! gateway, and puts its answer into the API's types.
 
+mod moves;
 mod overrides;
+mod plans;
 mod queue;
+mod recipients;
 mod site;
 mod table;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -10,9 +10,9 @@ use super::{Finding, read};
 ///
 /// `e2e` and `xtask` stand outside: nothing may depend on them.
 const LAYERS: &[&[&str]] = &[
-    &["mail"],
+    &["mail", "webui"],
     &["smtp", "router", "config", "api", "health"],
-    &["directory", "spool"],
+    &["directory", "recipients", "access", "spool"],
     &["deliver"],
     &["admin"],
     &["gateway"],

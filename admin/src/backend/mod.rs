@@ -1,5 +1,15 @@
 //! What the admin API needs of the gateway. `gateway` implements it; tests have a small one.
 
+mod moves;
+mod plans;
+mod recipients;
+mod watch;
+
+pub use moves::Moves;
+pub use plans::Plans;
+pub use recipients::Recipients;
+pub use watch::Watch;
+
 use std::future::Future;
 use std::pin::Pin;
 
@@ -28,7 +38,7 @@ pub struct Author(pub String);
 /// parses them and answers [`BackendError::Invalid`], naming each mistake. Nothing here may block
 /// the runtime's thread for longer than a few milliseconds. A dropped future leaves an edit either
 /// made or not made, never half made.
-pub trait Backend: Send + Sync + 'static {
+pub trait Backend: Plans + Moves + Recipients + Watch + Send + Sync + 'static {
     fn version(&self) -> Version;
     /// Cheap: asked every few seconds by load balancers, without a token.
     fn readiness(&self) -> Answer<'_, Readiness>;

@@ -1,0 +1,1 @@
+//! Who may use the gateway: accounts, roles, tokens, sessions, and the log of what they did.

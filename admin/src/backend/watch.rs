@@ -1,0 +1,4 @@
+//! Live events and alerts.
+
+/// See the module, and [`crate::Backend`].
+pub trait Watch {}

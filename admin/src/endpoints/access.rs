@@ -1,0 +1,5 @@
+//! Accounts, tokens, sessions and the audit log.
+
+use super::Endpoint;
+
+pub(super) const ENDPOINTS: &[Endpoint] = &[];

@@ -1,0 +1,5 @@
+//! Live events and alerts.
+
+use super::Endpoint;
+
+pub(super) const ENDPOINTS: &[Endpoint] = &[];

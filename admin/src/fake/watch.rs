@@ -1,0 +1,5 @@
+//! Live events and alerts.
+
+use super::FakeBackend;
+
+impl crate::Watch for FakeBackend {}

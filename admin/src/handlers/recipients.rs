@@ -1,0 +1,11 @@
+//! Who exists, by directory services and files.
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::routes::Shared;
+
+pub(crate) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+}

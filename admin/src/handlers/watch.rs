@@ -1,0 +1,11 @@
+//! Live events and alerts.
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::routes::Shared;
+
+pub(crate) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+}

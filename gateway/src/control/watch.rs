@@ -1,0 +1,5 @@
+//! Live events and alerts.
+
+use super::Control;
+
+impl admin::Watch for Control {}

@@ -1,0 +1,1 @@
+//! Who exists: recipients and their addresses from directory services, files and call-outs.
