@@ -76,6 +76,8 @@ export type EntryList = {
   generation: number;
   /** `null` on the last page. */
   next_cursor?: string | null;
+  /** With `offset`: how many entries match in this generation. */
+  total?: number | null;
 };
 
 /**

@@ -80,3 +80,6 @@ const STATES: Record<string, string> = { on_prem: "On premises", syncing: "Synci
 /** A state of the move as people say it. */
 export const moveState = (state: string): string => STATES[state] ?? capital(words(state));
 export const MOVE_STATES = ["on_prem", "syncing", "cutover", "cloud", "settled"] as const;
+
+/** A site's name as people say it. */
+export const siteName = (name: string): string => (name === "on_prem" ? "On premises" : capital(words(name)));

@@ -20,15 +20,25 @@ function Frame({ id, label, hint, error, hideLabel, children }: Common & { id: s
   );
 }
 
-type InputProps = Common & { value: string; set: (value: string) => void } & Omit<JSX.InputHTMLAttributes<HTMLInputElement>, "value" | "label">;
+interface InputProps extends Common {
+  value: string;
+  set: (value: string) => void;
+  type?: "text" | "search" | "password" | "email" | "datetime-local";
+  required?: boolean;
+  autofocus?: boolean;
+  placeholder?: string;
+  inputMode?: "numeric" | "text";
+  autocomplete?: string;
+  "data-filter"?: boolean;
+}
 
-export function Input({ label, hint, error, hideLabel, value, set, ...more }: InputProps): JSX.Element {
+export function Input({ label, hint, error, hideLabel, value, set, type = "text", autocomplete = "off", ...more }: InputProps): JSX.Element {
   const id = useId();
   const described = [hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(" ") || undefined;
   return (
     <Frame id={id} label={label} hint={hint} error={error} hideLabel={hideLabel}>
-      <input id={id} type="text" autocomplete="off" spellcheck={false} {...more} value={value} aria-describedby={described} aria-invalid={error ? true : undefined}
-        onInput={(event) => set(event.currentTarget.value)} />
+      <input {...({ type } as { type: "text" })} id={id} autocomplete={autocomplete} spellcheck={false} {...more} value={value} aria-describedby={described} aria-invalid={error ? true : undefined}
+        onInput={(event: Event) => set((event.currentTarget as HTMLInputElement).value)} />
     </Frame>
   );
 }

@@ -1,6 +1,6 @@
 // The way in: an account, or a token.
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { ApiError } from "../api/client.ts";
 import { asError } from "../lib/resource.ts";
 import { signIn } from "../lib/session.ts";
@@ -16,6 +16,8 @@ export function Login({ failure }: { failure?: ApiError }): JSX.Element {
   const [token, setToken] = useState("");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError | undefined>(failure);
+  const form = useRef<HTMLFormElement>(null);
+  useEffect(() => form.current?.querySelector<HTMLInputElement>(".field input")?.focus(), [way]);
   const submit = async (event: Event) => {
     event.preventDefault();
     if (busy) return;
@@ -32,14 +34,14 @@ export function Login({ failure }: { failure?: ApiError }): JSX.Element {
   };
   return (
     <main class="login">
-      <form class="card" onSubmit={(event) => void submit(event)}>
+      <form class="card" ref={form} onSubmit={(event) => void submit(event)}>
         <div class="brand"><img src={document.querySelector<HTMLLinkElement>("link[rel=icon]")?.href} alt="" width="32" height="32" /><h1>Causeway</h1></div>
         <p class="muted">Sign in to {location.host}</p>
         {error && <Failure error={error} />}
         <Segmented label="Sign in with" value={way} set={setWay} options={[["account", "Account"], ["token", "Token"]]} />
         {way === "account" ? (
           <>
-            <Input label="User name" value={user} set={setUser} autocomplete="username" required autofocus />
+            <Input label="User name" value={user} set={setUser} autocomplete="username" required />
             <Input label="Password" type="password" value={password} set={setPassword} autocomplete="current-password" required />
             {wantsCode && <Input label="Code from your authenticator" hint="Six digits." inputMode="numeric" value={code} set={setCode} autocomplete="one-time-code" required />}
           </>

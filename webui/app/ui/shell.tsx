@@ -45,7 +45,7 @@ function Rail({ open, close }: { open: boolean; close: () => void }): JSX.Elemen
 
 function Link(): JSX.Element {
   if (!reachable.value) return <Badge state="down" label="No connection" />;
-  return live.value === "on" ? <Badge state="up" label="Live" /> : <Badge state="none" label={live.value === "waiting" ? "Connecting" : "Refreshing"} as="warn" />;
+  return live.value === "on" ? <Badge state="up" label="Live" /> : <Badge state="none" label={live.value === "waiting" ? "Connecting" : "Every 10 s"} />;
 }
 
 function Header({ menu, open }: { menu: () => void; open: boolean }): JSX.Element {
