@@ -68,7 +68,7 @@ impl Listings {
 
 #[cfg(test)]
 mod tests {
-    use mail::Timestamp;
+    use mail::{SiteName, Timestamp};
     use router::{Entry, MoveState};
 
     use super::*;
@@ -76,7 +76,7 @@ mod tests {
     fn table(generation: u64, names: &[&str]) -> Table {
         let rows = names.iter().map(|name| Entry {
             address: format!("{name}@contoso.example").parse().unwrap(),
-            home: "on_prem".parse().unwrap(),
+            home: SiteName::new("on_prem"),
             state: MoveState::OnPrem,
             batch: None,
             cloud_address: None,
