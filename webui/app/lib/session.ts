@@ -9,7 +9,9 @@ export interface Who {
   domains: string[];
   batches: string[];
   via: string;
-  expires_at: string | null;
+  expires_at?: string | null;
+  /** Whether the account has one; null if it is no account. */
+  second_factor?: boolean | null;
 }
 
 export const who = signal<Who | null>(null);

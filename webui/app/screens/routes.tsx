@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { api, withQuery } from "../api/client.ts";
 import type { Entry, EntryList, EntryPatch } from "../api/types.ts";
-import { draft, drafted, edit, MOST } from "../lib/draft.ts";
+import { draft, drafted, edit, MOST, put } from "../lib/draft.ts";
 import { count, MOVE_STATES, moveState, plural, siteName } from "../lib/format.ts";
 import { useKeys } from "../lib/keys.ts";
 import { Pages } from "../lib/pages.ts";
@@ -135,7 +135,7 @@ function Selection({ chosen, clear, all, total }: { chosen: Map<string, Entry>; 
     const before = draft.value;
     edit(rows, patch);
     clear();
-    toast(text, { undo: { label: "Undo", run: () => { draft.value = before; } } });
+    toast(text, { undo: { label: "Undo", run: () => put(before) } });
   };
   return (
     <div class="selection" role="group" aria-label="Selected rows">
