@@ -125,7 +125,7 @@ fn closed(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .layer(from_fn_with_state(Arc::clone(shared), authorised))
 }
 
-fn with_segment(collection: &str, rest: &str) -> String {
+pub(crate) fn with_segment(collection: &str, rest: &str) -> String {
     format!("{collection}/{{name}}{rest}")
 }
 
@@ -157,7 +157,9 @@ async fn within_deadline(request: Request, next: Next) -> Response {
 /// How long a request may take: 30 s, unless it moves a file, reads the whole spool or waits for
 /// another server. The body's arrival counts.
 fn deadline(path: &str) -> Duration {
-    let long = path == path::IMPORT || path == path::LEDGER_VERIFY;
+    let long = path == path::IMPORT
+        || path == path::LEDGER_VERIFY
+        || path.starts_with(path::DIRECTORY_SOURCES);
     let probe = path.starts_with(path::SITES) && path.ends_with("/probe");
     Duration::from_secs(match (long, probe) {
         (true, _) => 300,

@@ -25,6 +25,10 @@ pub const QUEUE_MESSAGES: &str = "/api/v1/queue/messages";
 pub const SITES: &str = "/api/v1/sites";
 pub const TRACE: &str = "/api/v1/trace";
 pub const LEDGER_VERIFY: &str = "/api/v1/ledger/verify";
+pub const DIRECTORY: &str = "/api/v1/directory";
+pub const DIRECTORY_RECIPIENTS: &str = "/api/v1/directory/recipients";
+pub const DIRECTORY_SOURCES: &str = "/api/v1/directory/sources";
+pub const DIRECTORY_DRIFT: &str = "/api/v1/directory/drift";
 
 /// Request header: who asks, as they call themselves. It goes into the history of the table and into
 /// the ledger beside the operator's reason; it grants nothing. At most 128 bytes are kept.

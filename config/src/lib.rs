@@ -36,6 +36,7 @@ pub use reference::reference;
 pub use reload::Reload;
 pub use types::{
     Admin, BareNewline, CertificateSenders, Chunking, Config, DeliverySettings, DeliveryTimeouts,
-    Hosts, IpPreference, Limits, Listener, Log, LogFormat, Portal, RecipientCheck, RelayDomain,
-    Role, Routing, Server, Site, SpoolSettings, TlsFiles, TlsPolicy,
+    DirectoryKind, DirectorySource, Hosts, IpPreference, LdapSource, LdapTls, Limits, Listener,
+    Log, LogFormat, Portal, RecipientCheck, RelayDomain, Role, Routing, Server, Site,
+    SpoolSettings, TlsFiles, TlsPolicy,
 };

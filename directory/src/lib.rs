@@ -16,7 +16,7 @@ mod metrics;
 mod past;
 mod store;
 
-pub use csv::{RowError, export_csv, parse_csv};
+pub use csv::{RowError, csv_records, export_csv, parse_csv};
 pub use directory::{Committed, Directory, EditRequest};
 pub use error::{DirectoryError, EditError};
 pub use metrics::{DirectoryMetrics, EditOutcome};

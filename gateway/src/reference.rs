@@ -9,6 +9,7 @@ use prometheus::proto::{MetricFamily, MetricType};
 use admin::AdminMetrics;
 use deliver::DeliverMetrics;
 use directory::DirectoryMetrics;
+use recipients::RecipientsMetrics;
 use spool::SpoolMetrics;
 
 use crate::GatewayMetrics;
@@ -36,6 +37,7 @@ fn all() -> prometheus::Result<Vec<Box<dyn Collector>>> {
     all.extend(SpoolMetrics::new().collectors());
     all.extend(DeliverMetrics::new(&registry)?.collectors());
     all.extend(DirectoryMetrics::register(&registry)?.collectors());
+    all.extend(RecipientsMetrics::register(&registry)?.collectors());
     all.extend(AdminMetrics::register(&registry)?.collectors());
     Ok(all)
 }

@@ -17,6 +17,7 @@ use directory::{Directory, DirectoryMetrics};
 use events::Events;
 use mail::Timestamp;
 use prometheus::Registry;
+use recipients::Recipients as KnownRecipients;
 use spool::{RealDisk, Recovery, Spool, SpoolMetrics, SystemClock};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -166,7 +167,7 @@ pub(crate) fn start(
 
     let spool_metrics = SpoolMetrics::new();
     let (spool, recovery) = open_spool(&config, &spool_metrics, &registry)?;
-    let routes = open_routes(&config, &registry)?;
+    let routes = open_routes(&config, &registry, (&tracker, &stop))?;
     let events = Events::new(began.1.as_micros(), LISTENERS_MAX);
     let delivery = Delivery::new(deliver::Parts {
         spool: spool.clone(),
@@ -181,24 +182,20 @@ pub(crate) fn start(
         tracker: tracker.clone(),
         stop: stop.clone(),
     });
-    let overrides = Overrides::open(&data_dir, began.1).tried(|| {
-        format!("cannot use overrides.json in {}: mend it or remove it", data_dir.display())
-    })?;
-    overrides.apply(&delivery, began.1);
+    let overrides = open_overrides(&data_dir, &delivery, began.1)?;
     let metrics = GatewayMetrics::new(&registry).tried(metrics_twice)?;
     let sessions = metrics.sessions_open.clone();
     let to_deliver = delivery.clone();
     let parts = Parts {
         spool: spool.clone(),
-        policy: Arc::new(Recipients::new(Arc::clone(&routes))),
+        policy: Arc::new(Recipients::new(Arc::clone(&routes), delivery.clone())),
         handoff: Arc::new(move |message| to_deliver.submit(message)),
         events: events.clone(),
         metrics,
         tracker: tracker.clone(),
         stop: stop.clone(),
     };
-    let server = Server::bind(&config, shards.handles().len(), parts)
-        .tried(|| "cannot listen for mail".into())?;
+    let server = bind_mail(&config, shards, parts)?;
     let admin = bind_admin(config.admin.bind)?;
     let serving = server.serve(shards, control.handle()).tried(|| "cannot serve".into())?;
 
@@ -206,8 +203,7 @@ pub(crate) fn start(
     let recovered = Arc::new(AtomicBool::new(false));
     take_up(recovery, delivery.clone(), Arc::clone(&recovered))?;
 
-    let token_file =
-        config.admin.token_file.clone().unwrap_or_else(|| data_dir.join("admin.token"));
+    let token_file = token_file(&config);
     let config = Arc::new(ArcSwap::from_pointee(config));
     let backend = Arc::new(Control {
         config: Arc::clone(&config),
@@ -237,6 +233,27 @@ pub(crate) fn start(
     Ok(Started { control: backend, spool, tracker, stop })
 }
 
+fn bind_mail(config: &Config, shards: &Shards, parts: Parts) -> Result<Server, RunError> {
+    Server::bind(config, shards.handles().len(), parts).tried(|| "cannot listen for mail".into())
+}
+
+fn open_overrides(
+    data_dir: &Path,
+    delivery: &Delivery,
+    now: Timestamp,
+) -> Result<Overrides, RunError> {
+    let overrides = Overrides::open(data_dir, now).tried(|| {
+        format!("cannot use overrides.json in {}: mend it or remove it", data_dir.display())
+    })?;
+    overrides.apply(delivery, now);
+    Ok(overrides)
+}
+
+fn token_file(config: &Config) -> PathBuf {
+    let given = config.admin.token_file.clone();
+    given.unwrap_or_else(|| config.server.data_dir.join("admin.token"))
+}
+
 fn metrics_twice() -> String {
     "cannot register metrics".into()
 }
@@ -254,13 +271,39 @@ fn open_spool(
         .tried(|| format!("cannot open the spool in {}", root.display()))
 }
 
-fn open_routes(config: &Config, registry: &Registry) -> Result<Arc<Routes>, RunError> {
+fn open_recipients(
+    config: &Config,
+    registry: &Registry,
+    (tracker, stop): (&TaskTracker, &CancellationToken),
+) -> Result<KnownRecipients, RunError> {
+    let path = recipients::file_in(&config.server.data_dir);
+    let parts = recipients::Parts {
+        path: path.clone(),
+        sources: assemble::directories(config)
+            .tried(|| "cannot set up TLS for the directories".into())?,
+        metrics: recipients::RecipientsMetrics::register(registry).tried(metrics_twice)?,
+        split: assemble::split,
+        tracker: tracker.clone(),
+        stop: stop.clone(),
+    };
+    KnownRecipients::open(parts)
+        .tried(|| format!("cannot open the copies of the directories in {}", path.display()))
+}
+
+fn open_routes(
+    config: &Config,
+    registry: &Registry,
+    (tracker, stop): (&TaskTracker, &CancellationToken),
+) -> Result<Arc<Routes>, RunError> {
+    let known = open_recipients(config, registry, (tracker, stop))?;
+    tracker.spawn(known.clone().run());
     let path = config.server.data_dir.join("table.db");
     let metrics = DirectoryMetrics::register(registry).tried(metrics_twice)?;
     let directory = Directory::open(&path, metrics)
         .tried(|| format!("cannot open the table in {}", path.display()))?;
     let smart_host = config.delivery.smart_host.is_some();
-    Ok(Arc::new(Routes::new(Arc::new(directory), assemble::domains(config), smart_host)))
+    let routes = Routes::new(Arc::new(directory), assemble::domains(config), smart_host);
+    Ok(Arc::new(routes.with_recipients(known)))
 }
 
 fn bind_admin(bind: SocketAddr) -> Result<TcpListener, RunError> {

@@ -10,8 +10,10 @@ use api::{
 use bytes::Bytes;
 use directory::{EditError, EditRequest};
 use mail::{Address, SiteName};
+use recipients::Recipients;
 use router::{
-    Admission, Domains, Edit, Entry, Facts, Field, MoveState, Put, Route, StateRule, Table,
+    Admission, Domains, Doubt, Edit, Entry, Facts, Field, Known, MoveState, Put, Route, StateRule,
+    Table,
 };
 
 use super::{Control, page_limit};
@@ -234,7 +236,14 @@ impl Control {
         let admission = self.admission(question.ip.as_deref())?;
         let table = self.table_at(question.generation).await?;
         let (domains, sites) = (self.routes.domains(), self.routes.sites());
-        let facts = Facts { table: &table, domains: &domains, sites: &sites, admission };
+        let known = self.routes.recipients().map(Recipients::view);
+        let facts = Facts {
+            table: &table,
+            domains: &domains,
+            sites: &sites,
+            admission,
+            known: known.as_ref().map(|it| it as &dyn Known),
+        };
         let decision = router::decide(&facts, &address);
         let words = router::explain(&decision);
         let (verdict, hop, copy_to, reply) = match &decision.route {
@@ -245,9 +254,15 @@ impl Control {
             Route::Remote { domain } => ("deliver", Some(domain.to_string()), None, None),
             Route::Reject(reply) => ("reject", None, None, Some(reply.to_string())),
         };
+        let (verdict, reply) = match decision.doubt() {
+            None => (verdict, reply),
+            Some(Doubt::Ask { .. }) => ("ask", None),
+            Some(doubt @ Doubt::NotNow) => ("defer", Some(doubt.reply().to_string())),
+            Some(doubt @ Doubt::NoSuch) => ("reject", Some(doubt.reply().to_string())),
+        };
         let onward = match &decision.route {
             Route::Site { site, .. } | Route::Hold { site, .. } => {
-                Some(router::onward(&domains, site, &address, decision.entry()).to_string())
+                Some(router::onward(&domains, site, decision.named(), decision.entry()).to_string())
             }
             Route::Remote { .. } => Some(address.to_string()),
             Route::Reject(_) => None,
