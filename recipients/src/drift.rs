@@ -101,21 +101,26 @@ fn of_recipient(table: &Table, domains: &Domains, who: &Recipient, out: &mut Vec
             directory: Some(directory),
             suggestion: home.map(|it| set(&who.address, it)),
         }),
-        [entry] if is_moved(entry, domains) != who.is_remote() => out.push(Drift {
-            address: who.address.clone(),
-            kind: DriftKind::HomeDiffers,
-            table: Some(format!("{}, state {}", entry.home, entry.state)),
-            directory: Some(directory),
-            suggestion: home.filter(|it| **it != entry.home).map(|it| set(&entry.address, it)),
-        }),
-        [_] => (),
-        [first, rest @ ..] => out.extend(rest.iter().map(|other| Drift {
-            address: who.address.clone(),
-            kind: DriftKind::AliasConflict,
-            table: Some(format!("{} and {} are two mailboxes", first.address, other.address)),
-            directory: Some(format!("both are addresses of {}", who.address)),
-            suggestion: None,
-        })),
+        [first, rest @ ..] => {
+            if is_moved(first, domains) != who.is_remote() {
+                out.push(Drift {
+                    address: who.address.clone(),
+                    kind: DriftKind::HomeDiffers,
+                    table: Some(format!("{}, state {}", first.home, first.state)),
+                    directory: Some(directory),
+                    suggestion: home
+                        .filter(|it| **it != first.home)
+                        .map(|it| set(&first.address, it)),
+                });
+            }
+            out.extend(rest.iter().map(|other| Drift {
+                address: who.address.clone(),
+                kind: DriftKind::AliasConflict,
+                table: Some(format!("{} and {} are two mailboxes", first.address, other.address)),
+                directory: Some(format!("both are addresses of {}", who.address)),
+                suggestion: None,
+            }));
+        }
     }
 }
 
@@ -260,10 +265,11 @@ mod tests {
         assert_eq!(
             text,
             "behind HomeDiffers Some([\"route set behind --home cloud\"])\n\
+             behind AliasConflict None\n\
              gone NotInDirectory Some([\"route remove gone\"])\n\
              more AliasConflict None\n\
-             more AliasConflict Some([\"route set more --aliases odd\"])\n\
              more AliasDiffers Some([\"route set more --aliases b2\"])\n\
+             more AliasConflict Some([\"route set more --aliases odd\"])\n\
              new NotInTable Some([\"route set new --home on_prem\"])"
         );
         let (mut after, mut paged) = (None, Vec::new());
