@@ -92,19 +92,22 @@ impl Access {
         }
     }
 
-    /// Keeps the answer of a request that was [`Claim::New`]. Blocking.
+    /// Keeps the answer of a request that was [`Claim::New`]; of one with a secret the status only.
+    /// `None`: it was not done. Blocking.
     pub fn answer(
         &self,
         question: &Question,
         hash: Hash,
         answered: Option<Answered>,
+        keeps_body: bool,
         now: Timestamp,
     ) -> Result<(), AccessError> {
         let kept = self.with_store(|store, _| match answered {
             // Not done: the key is free again.
             None => store.remove_answer(question),
             Some(it) => {
-                let body = (it.body.len() <= BODY_BYTES_MAX).then_some(it.body);
+                let fits = keeps_body && it.body.len() <= BODY_BYTES_MAX;
+                let body = fits.then_some(it.body);
                 let status = Some(it.status);
                 let row = AnswerRow { body_hash: hash, status, headers: it.headers, body };
                 store.put_answer(question, &row, now)

@@ -14,8 +14,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
-use super::{Asked, changes};
-use crate::problem::{Failure, ProblemCode};
+use super::idempotency::Turn;
+use super::{Asked, changes, idempotency};
+use crate::problem::{Failure, ProblemCode, Result};
 use crate::routes::{BODY_BYTES_MAX, Shared};
 
 /// Reads that are written down: mail, much of the table, and the log itself.
@@ -86,26 +87,56 @@ pub(super) async fn audited(
         let details = details(&principal, &request, None);
         return shown(&shared, event.details(details), next.run(request).await).await;
     }
-    let (request, body) = match with_body(request).await {
-        Ok(parts) => parts,
-        Err(failure) => return failure.into_response(),
-    };
+    match changed(shared, asked, principal, (event, request), next).await {
+        Ok(response) => response,
+        Err(failure) => failure.into_response(),
+    }
+}
+
+async fn changed(
+    shared: Arc<Shared>,
+    asked: Asked,
+    principal: Principal,
+    (event, request): (access::Event, Request),
+    next: Next,
+) -> Result<Response> {
+    let key = idempotency::key(&request)?;
+    let (request, body) = with_body(request, key.is_some()).await?;
     let event = event.details(details(&principal, &request, body.as_ref()));
-    let Ok(begun) = shared.record(event.clone()).await else {
-        return Failure::audit_unavailable().into_response();
+    let claimed = match key {
+        None => None,
+        Some(key) => {
+            let route = format!("{} {}", request.method(), request.uri());
+            let body = body.map(|it| it.to_vec()).unwrap_or_default();
+            match idempotency::claim(&shared, &principal, &asked, (key, route), body).await? {
+                Turn::Answer(response) => return Ok(response),
+                Turn::Do(claimed) => Some(claimed),
+            }
+        }
     };
     let tracker = shared.tracker().clone();
     let to_the_end = tracker.spawn(async move {
-        let response = next.run(request).await;
-        let ended = event.ended(begun, response.status().as_u16(), code(&response));
-        // It is done, and its beginning is on record: the answer is true either way.
-        let _ = shared.record(ended.details("")).await;
-        response
+        let response = between(&shared, event, request, next).await;
+        match claimed {
+            Some(claimed) => idempotency::keep(&shared, claimed, response).await,
+            None => response,
+        }
     });
-    to_the_end.await.unwrap_or_else(|error| {
-        let detail = error.to_string();
-        Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).into_response()
+    to_the_end.await.map_err(|error| {
+        Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string())
     })
+}
+
+/// The handler between its two records.
+async fn between(shared: &Shared, event: access::Event, request: Request, next: Next) -> Response {
+    let Ok(begun) = shared.record(event.clone()).await else {
+        return Failure::audit_unavailable().into_response();
+    };
+    let response = next.run(request).await;
+    let ended = event.ended(begun, response.status().as_u16(), code(&response));
+    // It is done, and its beginning is on record: the answer is true either way.
+    let _ = shared.record(ended.details("")).await;
+    response
 }
 
 /// Nothing is shown that is not on record.
@@ -144,15 +175,18 @@ fn unescape(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Reads a JSON body, so that its reason can be written down; a file is left to its handler.
-async fn with_body(request: Request) -> Result<(Request, Option<Bytes>), Failure> {
-    if !is_json(request.headers()) {
+/// Reads a JSON body, so that its reason can be written down; a file is left to its handler, unless
+/// it has a key, by which it could come again.
+async fn with_body(request: Request, has_key: bool) -> Result<(Request, Option<Bytes>)> {
+    if !is_json(request.headers()) && !has_key {
         return Ok((request, None));
     }
     let (parts, body) = request.into_parts();
     let too_large = || {
-        Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body is too large")
-            .hint("at most 1 MiB, and 64 MiB for a table file: split it")
+        Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body is too large").hint(
+            "at most 1 MiB; 64 MiB for a table file, which then has no Idempotency-Key: send \
+             If-Match",
+        )
     };
     let length = parts.headers.get(CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok());
     if length.is_some_and(|it: usize| it > BODY_BYTES_MAX) {

@@ -2,11 +2,12 @@
 //! may you do it to this; and the audit log's records before and after.
 //!
 //! ```text
-//! identify ── need ── limit ── audit "begun" ── handler ── audit "ended" ── answer
-//!    401       403     403          503                        (on the tracker, to its end)
+//! identify ── need ── limit ── key ── audit "begun" ── handler ── audit "ended" ── answer
+//!    401       403     403     409        503              (on the tracker, to its end)
 //! ```
 
 mod audit;
+mod idempotency;
 mod identify;
 pub(crate) mod limited;
 
