@@ -122,7 +122,7 @@ impl Chain {
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).write(true).mode(0o600);
         let file = options.open(path).map_err(|it| failed("open", it))?;
-        let (seq, hash) = store.audit_head()?.unwrap_or((0, NOTHING.to_owned()));
+        let (seq, hash) = store.audit_head()?.unwrap_or_else(|| (0, NOTHING.to_owned()));
         let mut chain = Self { seq, hash, file, path: path.to_owned() };
         if let Some(alarm) = alarm(store, noted, seq)? {
             tracing::error!(alarm, "The audit log is not as this gateway left it.");

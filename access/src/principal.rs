@@ -71,7 +71,8 @@ impl Principal {
         }
         for (batch, when) in [(before, "before"), (after, "after")] {
             if !limit.has_batch(batch) {
-                let batch = batch.map_or("in no batch".into(), |it| format!("in batch {it}"));
+                let batch =
+                    batch.map_or_else(|| "in no batch".into(), |it| format!("in batch {it}"));
                 return Err(self.outside(&format!("{address} is {batch} {when} the change")));
             }
         }

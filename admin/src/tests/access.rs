@@ -91,10 +91,9 @@ async fn the_author_is_the_one_who_is_known_and_not_who_they_say() {
     let server = Server::start().await;
     let token = server.token("operator", "").await;
     let headers = format!("{JSON}Authorization: Bearer {token}\r\nCauseway-Author: maria\r\n");
-    let path = "/api/v1/table/entries/anna@contoso.example";
-    server.raw("PUT", path, &headers, r#"{"home":"cloud"}"#).await;
-    let history = server.get("/api/v1/table/history").await.json();
-    assert_eq!(history["generations"][0]["author"], "token:operator");
+    let order = r#"{"to":"down","reason":"change 77"}"#;
+    let answer = server.raw("PUT", "/api/v1/sites/cloud/override", &headers, order).await.json();
+    assert_eq!(answer["override"]["by"], "token:operator");
 }
 
 #[tokio::test]

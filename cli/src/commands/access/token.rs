@@ -32,7 +32,7 @@ pub(crate) async fn run(command: TokenCommand, console: &mut Console<'_>) -> Res
         }
         TokenCommand::Revoke { id } => {
             // The whole token, as it was found somewhere, will do.
-            let id = id.trim().strip_prefix("causeway_").unwrap_or(id.trim());
+            let id = id.trim().strip_prefix("causeway_").unwrap_or_else(|| id.trim());
             let id = id.split('_').next().unwrap_or_default();
             let place = format!("{}/{}", path::TOKENS, path::segment(id));
             let mut ask = Ask::get("revoke the token", place);
