@@ -15,6 +15,7 @@ use prometheus::Registry;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
+use crate::console;
 use crate::guard::guarded;
 use crate::handlers::{access, health, moves, plans, queue, recipients, site, table, trace, watch};
 use crate::metrics::AdminMetrics;
@@ -99,6 +100,7 @@ pub fn router(
         Shared { backend, registry, imports, tracker, access, hashing, metrics: metrics_too };
     let shared = Arc::new(shared);
     let router = open()
+        .merge(console::routes())
         .merge(closed(&shared))
         .fallback(async || Failure::not_found())
         .method_not_allowed_fallback(async || Failure::method_not_allowed())

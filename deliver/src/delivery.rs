@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use events::Events;
 use mail::{Domain, ReversePath, SiteName, Timestamp};
 use parking_lot::{Mutex, RwLock};
 use spool::{Message, Recovered, Spool};
@@ -22,6 +23,7 @@ use crate::queue::leg::{HopIndex, Leg, LegId, LegRecipient, Past};
 use crate::queue::{Kick, NewLeg, NewMessage, Queues, Shard};
 use crate::retry::RetrySettings;
 use crate::route::{Destination, Routes, View};
+use crate::verify::Verifier;
 use crate::{connection::Timeouts, queue::leg::Hold, worker};
 
 /// What delivery does alike for all hops.
@@ -37,6 +39,7 @@ pub struct Settings {
     pub bounce_bytes_max: u64,
     /// Octets of bodies that may stay in memory while they wait for their first attempt.
     pub memory_bodies_max: u64,
+    pub recipient_check: config::RecipientCheck,
 }
 
 /// Everything that delivery is built from.
@@ -47,6 +50,8 @@ pub struct Parts {
     pub settings: Settings,
     pub resolver: Resolver,
     pub metrics: DeliverMetrics,
+    /// Hears what becomes of mail and of sites.
+    pub events: Events,
     /// Runtimes whose threads carry sessions and connections.
     pub shards: Vec<Handle>,
     pub tracker: TaskTracker,
@@ -63,6 +68,8 @@ pub(crate) struct Inner {
     pub settings: Settings,
     pub resolver: Resolver,
     pub metrics: DeliverMetrics,
+    pub events: Events,
+    pub verifier: Verifier,
     pub queues: Mutex<Queues<Arc<Message>>>,
     hops: RwLock<Hops>,
     shards: Vec<Handle>,
@@ -115,9 +122,11 @@ impl Delivery {
             spool: parts.spool,
             routes: parts.routes,
             queues: Mutex::new(Queues::new(parts.settings.memory_bodies_max)),
+            verifier: Verifier::new(parts.settings.recipient_check.clone()),
             settings: parts.settings,
             resolver: parts.resolver,
             metrics: parts.metrics,
+            events: parts.events,
             hops: RwLock::new(Hops::default()),
             shards: parts.shards,
             next_shard: AtomicUsize::new(0),

@@ -64,6 +64,8 @@ pub(crate) struct Hop {
     pub index: HopIndex,
     pub settings: HopSettings,
     pub breaker: Mutex<Breaker>,
+    /// The state that was published last.
+    pub told: Mutex<Option<api::SiteState>>,
     /// Hosts that failed lately, tried after the others.
     shunned: Mutex<Vec<Shunned>>,
     /// When mail for it was last routed, in seconds since the start.
@@ -83,6 +85,7 @@ impl Hop {
         Self {
             key,
             index,
+            told: Mutex::default(),
             settings,
             breaker,
             shunned: Mutex::new(Vec::new()),
@@ -132,6 +135,10 @@ impl Hop {
     /// Sites are watched by probes; strangers are simply tried again when their mail is due.
     pub(crate) fn is_site(&self) -> bool {
         matches!(self.key, HopKey::Site(_))
+    }
+
+    pub(crate) fn is_site_named(&self, name: &SiteName) -> bool {
+        matches!(&self.key, HopKey::Site(it) if it == name)
     }
 
     /// A host failed: its siblings go first for a while.

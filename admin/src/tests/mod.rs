@@ -3,6 +3,7 @@
 mod access;
 mod changes;
 mod client;
+mod console;
 mod limits;
 mod requests;
 

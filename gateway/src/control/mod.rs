@@ -1,6 +1,7 @@
 //! The gateway as the admin API asks it: parses what operators wrote, calls one piece of the
 //! gateway, and puts its answer into the API's types.
 
+mod listings;
 mod moves;
 mod overrides;
 mod plans;
@@ -29,10 +30,12 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use config::{Config, Mistake};
 use deliver::{Delivery, Routes};
+use events::Events;
 use mail::{SiteName, Timestamp};
 use spool::{Settled, Spool, SpoolMetrics};
 
 use crate::reload::{ReloadError, Reloader};
+pub use listings::Listings;
 pub use overrides::Overrides;
 
 /// What the admin API is served from.
@@ -41,6 +44,8 @@ pub struct Control {
     pub config_path: PathBuf,
     pub routes: Arc<Routes>,
     pub delivery: Delivery,
+    /// Told of every edit of the table and every step of a plan.
+    pub events: Events,
     pub overrides: Arc<Overrides>,
     pub spool: Spool,
     pub spool_metrics: SpoolMetrics,
@@ -49,6 +54,8 @@ pub struct Control {
     /// The spool of the last run has been read through.
     pub recovered: Arc<AtomicBool>,
     pub sessions: prometheus::IntGauge,
+    /// Of the table, by position.
+    pub listings: Arc<Listings>,
 }
 
 impl Control {

@@ -45,6 +45,11 @@ impl Control {
     pub(super) async fn list_entries(&self, query: ListQuery) -> Result<EntryList, BackendError> {
         let table = self.routes.directory().snapshot();
         let limit = page_limit(query.limit);
+        if let Some(offset) = query.offset {
+            let listings = Arc::clone(&self.listings);
+            let page = move || Ok(listings.page(&table, &query, offset, limit));
+            return blocking(page).await;
+        }
         blocking(move || {
             let after =
                 query.cursor.as_deref().map(|it| parse_address(it, "cursor")).transpose()?;
@@ -54,7 +59,7 @@ impl Control {
             rows.truncate(limit);
             let next_cursor = rows.last().filter(|_| more).map(|it| it.address.key().to_string());
             let entries = rows.into_iter().map(entry).collect();
-            Ok(EntryList { generation: table.generation(), entries, next_cursor })
+            Ok(EntryList { generation: table.generation(), entries, next_cursor, total: None })
         })
         .await
     }
@@ -128,7 +133,7 @@ impl Control {
             let rehearse = move || rehearse(&directory.snapshot(), &request);
             return blocking(rehearse).await;
         }
-        let author = request.author.clone();
+        let (author, reason) = (request.author.clone(), request.reason.clone());
         let (committed, before, after) = blocking(move || {
             let before = directory.snapshot();
             let committed = directory.edit(&request).map_err(edit_error)?;
@@ -136,6 +141,15 @@ impl Control {
         })
         .await?;
         self.delivery.table_changed(&committed.changed);
+        self.events.table(api::TableEvent {
+            at: self.now().to_string(),
+            generation: committed.generation,
+            author: author.clone(),
+            reason: Some(reason).filter(|it| !it.is_empty()),
+            added: committed.added as u64,
+            changed: committed.changed_n as u64,
+            removed: committed.removed as u64,
+        });
         tracing::info!(
             generation = committed.generation,
             author,
@@ -433,7 +447,7 @@ fn generation(from: directory::Generation) -> api::Generation {
     }
 }
 
-fn entry(row: &Entry) -> api::Entry {
+pub(super) fn entry(row: &Entry) -> api::Entry {
     api::Entry {
         address: row.address.to_string(),
         home: row.home.to_string(),
@@ -447,7 +461,7 @@ fn entry(row: &Entry) -> api::Entry {
     }
 }
 
-fn matches(row: &Entry, query: &ListQuery) -> bool {
+pub(super) fn matches(row: &Entry, query: &ListQuery) -> bool {
     let part = query.matching.as_deref().map(str::to_lowercase);
     let has = |address: &Address| {
         part.as_deref().is_none_or(|it| address.to_string().to_lowercase().contains(it))
