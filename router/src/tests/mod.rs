@@ -3,6 +3,7 @@
 mod edits;
 mod properties;
 mod routes;
+mod transitions;
 
 use mail::{Address, SiteName, Template, Timestamp, Unlisted};
 
