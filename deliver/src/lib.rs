@@ -15,6 +15,7 @@ pub mod dsn;
 pub mod fate;
 mod hop;
 mod metrics;
+pub mod moves;
 pub mod mx;
 mod notice;
 mod old;

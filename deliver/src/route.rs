@@ -107,6 +107,20 @@ pub struct View<'a> {
 }
 
 impl View<'_> {
+    /// Whether a recipient may be attempted at `hop` by the table of this moment: its place there,
+    /// or where it belongs instead. Asked in flight, after the attempt is on the list of leases: so
+    /// whoever changes the table and then finds no lease knows that nobody goes by the old one.
+    pub fn attempt(
+        &self,
+        recipient: &Recipient,
+        hop: &HopKey,
+    ) -> Result<Destination, Result<Destination, Reply>> {
+        match self.destination(recipient) {
+            Ok(it) if it.hold.is_none() && it.hop == *hop => Ok(it),
+            elsewhere => Err(elsewhere),
+        }
+    }
+
     /// Where an accepted recipient goes now. `Err`: the table of this moment has no place for it.
     pub fn destination(&self, recipient: &Recipient) -> Result<Destination, Reply> {
         let facts = Facts {
@@ -119,6 +133,11 @@ impl View<'_> {
         let entry = decision.entry();
         let key = entry.map_or_else(|| recipient.address.key(), |it| it.address.key());
         let (hop, hold) = match (&recipient.kind, decision.route.clone()) {
+            // The copy of a mailbox that is being cut over waits as the mail itself does.
+            (
+                RecipientKind::Copy { site },
+                Route::Hold { reason: HoldReason::Cutover, .. },
+            ) => (HopKey::Site(site.clone()), Some(Hold::Cutover)),
             (RecipientKind::Copy { site }, _) => (HopKey::Site(site.clone()), None),
             (_, Route::Site { site, .. }) => (HopKey::Site(site), None),
             (_, Route::Hold { site, reason: HoldReason::Cutover }) => {

@@ -285,15 +285,8 @@ fn prepare(
         else {
             continue;
         };
-        match view.destination(recipient) {
-            Ok(Destination {
-                hop: key,
-                hold: None,
-                onward,
-                generation: at,
-                moved_at: moved,
-                ..
-            }) if key == hop.key => {
+        match view.attempt(recipient, &hop.key) {
+            Ok(Destination { onward, generation: at, moved_at: moved, .. }) => {
                 generation = at;
                 moved_at = moved_at.max(moved);
                 transaction.recipients.push(TxRecipient {
@@ -303,7 +296,7 @@ fn prepare(
                     address: onward,
                 });
             }
-            elsewhere => strays.push((leg_recipient.index, delivery.next_of(elsewhere))),
+            Err(elsewhere) => strays.push((leg_recipient.index, delivery.next_of(elsewhere))),
         }
     }
     settle::count_final(delivery, hop.index, "rerouted", n_rerouted(&strays));

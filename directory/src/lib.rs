@@ -10,16 +10,22 @@
 //! The file's layout: docs/formats/table.md.
 
 mod csv;
+mod cutovers;
 mod directory;
 mod error;
 mod metrics;
+mod moves;
 mod past;
 mod store;
 
 pub use csv::{RowError, export_csv, parse_csv};
+pub use cutovers::{Cutover, CutoverClock};
 pub use directory::{Committed, Directory, EditRequest};
 pub use error::{DirectoryError, EditError};
 pub use metrics::{DirectoryMetrics, EditOutcome};
+pub use moves::{
+    MoveRow, MoveStep, RowConflict, StepFailure, StepRequest, Stepped, Steps,
+};
 pub use store::{Generation, PastEntry};
 
 #[cfg(test)]
