@@ -12,6 +12,7 @@ use crate::cutovers::{Cutover, Cutovers};
 use crate::moves::way_here;
 use crate::past::Past;
 use crate::store::{Generation, PastEntry, Store};
+use crate::syncs::Syncs;
 use crate::{DirectoryError, DirectoryMetrics, EditError, EditOutcome};
 
 /// Who lives where, now and at any earlier generation. Cheap to clone; all clones are one.
@@ -26,6 +27,7 @@ struct Shared {
     store: Mutex<Store>,
     past: Past,
     cutovers: Cutovers,
+    syncs: Syncs,
     metrics: DirectoryMetrics,
 }
 
@@ -70,6 +72,7 @@ impl Directory {
                 store: Mutex::new(store),
                 past: Past::default(),
                 cutovers,
+                syncs: Syncs::open(path)?,
                 metrics,
             }),
         })
@@ -148,6 +151,10 @@ impl Directory {
 
     pub(crate) fn metrics(&self) -> &DirectoryMetrics {
         &self.shared.metrics
+    }
+
+    pub(crate) fn syncs(&self) -> &Syncs {
+        &self.shared.syncs
     }
 
     pub(crate) fn cut_over(&self) -> &Cutovers {

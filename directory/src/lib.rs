@@ -17,6 +17,7 @@ mod metrics;
 mod moves;
 mod past;
 mod store;
+mod syncs;
 
 pub use csv::{RowError, export_csv, parse_csv};
 pub use cutovers::{Cutover, CutoverClock};
@@ -27,6 +28,7 @@ pub use moves::{
     MoveRow, MoveStep, RowConflict, StepFailure, StepRequest, Stepped, Steps,
 };
 pub use store::{Generation, PastEntry};
+pub use syncs::SyncReport;
 
 #[cfg(test)]
 mod tests;

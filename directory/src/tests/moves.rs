@@ -5,7 +5,7 @@ use mail::Timestamp;
 use router::MoveState;
 
 use super::{Bench, domains, key};
-use crate::{MoveStep, StepFailure, StepRequest, Stepped, Steps};
+use crate::{MoveStep, StepFailure, StepRequest, Stepped, Steps, SyncReport};
 
 const ROWS: &str = "address,home,state,batch
 anna@contoso.example,on_prem,syncing,b1
@@ -214,4 +214,22 @@ fn an_edit_in_a_cutover_does_not_begin_it_anew_nor_does_a_restart() {
     assert_eq!((row.entry.generation, row.since), (3, at(10)));
     bench.edit("address,home,state\nanna@contoso.example,on_prem,on_prem\n").unwrap();
     assert_eq!(since(&bench), [(2, 10)]);
+}
+
+#[test]
+fn the_last_report_of_a_copy_is_kept() {
+    let bench = Bench::new();
+    let anna = key("anna@contoso.example");
+    assert_eq!(bench.directory.sync_of(&anna), None);
+    let report = |done, last| SyncReport {
+        items_total: 10,
+        items_done: done,
+        last_sync_at: last,
+        reported_at: at(7),
+    };
+    bench.directory.report_syncs(vec![(anna.clone(), report(3, None))]).unwrap();
+    bench.directory.report_syncs(vec![(anna.clone(), report(10, Some(at(6))))]).unwrap();
+    assert_eq!(bench.directory.sync_of(&anna), Some(report(10, Some(at(6)))));
+    let bench = bench.reopened();
+    assert_eq!(bench.directory.sync_of(&anna), Some(report(10, Some(at(6)))));
 }
