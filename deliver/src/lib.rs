@@ -27,6 +27,7 @@ mod settle;
 mod site;
 mod targets;
 pub mod tls;
+mod verify;
 mod watch;
 mod worker;
 
@@ -35,3 +36,4 @@ pub use hop::{HopKey, HopSettings};
 pub use metrics::DeliverMetrics;
 pub use route::{Destination, Routes};
 pub use site::{ProbeStep, SiteView};
+pub use verify::RecipientVerdict;

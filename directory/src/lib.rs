@@ -24,9 +24,7 @@ pub use cutovers::{Cutover, CutoverClock};
 pub use directory::{Committed, Directory, EditRequest};
 pub use error::{DirectoryError, EditError};
 pub use metrics::{DirectoryMetrics, EditOutcome};
-pub use moves::{
-    MoveRow, MoveStep, RowConflict, StepFailure, StepRequest, Stepped, Steps,
-};
+pub use moves::{MoveRow, MoveStep, RowConflict, StepFailure, StepRequest, Stepped, Steps};
 pub use store::{Generation, PastEntry};
 pub use syncs::SyncReport;
 

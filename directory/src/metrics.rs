@@ -1,7 +1,9 @@
 //! Metrics of the table. Owned by the directory, registered by whoever builds it.
 
 use prometheus::core::Collector;
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
 use router::{Changes, Table};
 
 #[derive(Clone, Debug)]

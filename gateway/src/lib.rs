@@ -16,6 +16,8 @@ mod accept;
 mod assemble;
 mod bind;
 pub mod control;
+mod cutovers;
+mod cutovers;
 mod limits;
 mod logging;
 mod loop_mark;

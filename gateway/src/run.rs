@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::control::{Control, Overrides};
+use crate::cutovers;
 use crate::recipients::Recipients;
 use crate::reload::Reloader;
 use crate::{GatewayMetrics, Parts, Server, Serving, Shards, Shutdown, assemble, finish};
@@ -222,6 +223,7 @@ pub(crate) fn start(
         recovered,
         sessions,
     });
+    tracker.spawn_on(cutovers::watch(Arc::clone(&backend), stop.clone()), control.handle());
     let address = admin.local_addr().tried(|| "cannot use the admin socket".into())?;
     serve_admin(Arc::clone(&backend), &token_file, registry, admin, &tracker, &stop)?;
     write_addresses(&data_dir, address, &serving)?;

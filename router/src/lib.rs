@@ -32,9 +32,7 @@ pub use onward::onward;
 pub use plan::{Changes, RowChange};
 pub use sites::{SiteState, SiteStates};
 pub use table::{Listed, Table};
-pub use transition::{
-    EDGES, Edge, HomeAfter, Standing, StepError, WayHere, step, step_back,
-};
+pub use transition::{EDGES, Edge, HomeAfter, Standing, StepError, WayHere, step, step_back};
 
 #[cfg(test)]
 mod tests;

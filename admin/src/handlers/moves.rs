@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{
-    Move, MovesQuery, Resolve, Resolved, SyncReports, SyncTaken, Transitions, path,
-};
+use api::{Move, MovesQuery, Resolve, Resolved, SyncReports, SyncTaken, Transitions, path};
 use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::routing::{get, post, put};

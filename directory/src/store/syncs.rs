@@ -63,9 +63,9 @@ impl SyncStore {
         };
         let rows = read().map_err(|it| error("read", &self.path, it))?;
         // A key that is no address any more is of nobody.
-        let known = rows.into_iter().filter_map(|(key, it)| {
-            key.parse::<Address>().ok().map(|address| (address.key(), it))
-        });
+        let known = rows
+            .into_iter()
+            .filter_map(|(key, it)| key.parse::<Address>().ok().map(|address| (address.key(), it)));
         Ok(known.collect())
     }
 

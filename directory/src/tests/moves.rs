@@ -65,10 +65,7 @@ fn a_batch_is_cut_over_and_flipped_as_a_whole() {
     bench.edit(ROWS).unwrap();
     let cut = bench.step(&ask(batch(MoveState::Syncing, MoveState::Cutover), 10)).unwrap();
     assert_eq!((cut.committed.generation, cut.mailboxes.len()), (2, 2));
-    let flip = Steps::Of(vec![
-        one("anna", 2, MoveState::Cloud),
-        one("bert", 2, MoveState::Cloud),
-    ]);
+    let flip = Steps::Of(vec![one("anna", 2, MoveState::Cloud), one("bert", 2, MoveState::Cloud)]);
     bench.step(&ask(flip, 11)).unwrap();
     check(
         &bench,
@@ -146,11 +143,8 @@ fn steps_that_there_are_not_are_all_named() {
         carl@contoso.example: to: there is no step from on_prem to settled: want syncing
     "#]]
     .assert_eq(&why(&failure));
-    let nobody = Steps::Batch {
-        batch: "b9".into(),
-        from: MoveState::Syncing,
-        to: MoveState::Cutover,
-    };
+    let nobody =
+        Steps::Batch { batch: "b9".into(), from: MoveState::Syncing, to: MoveState::Cutover };
     let failure = bench.step(&ask(nobody, 10)).unwrap_err();
     assert_eq!(why(&failure), "b9: batch: no mailbox is in batch b9\n");
 }

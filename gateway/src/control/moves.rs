@@ -104,20 +104,20 @@ impl Control {
         cut.then(|| row.since.plus(max).to_string())
     }
 
-    async fn step(&self, request: Transitions, author: Author) -> Result<Transitioned, BackendError> {
+    async fn step(
+        &self,
+        request: Transitions,
+        author: Author,
+    ) -> Result<Transitioned, BackendError> {
         let steps = steps(&request)?;
-        let request = StepRequest {
-            steps,
-            author: author.0,
-            reason: reason(&request),
-            at: self.now(),
-        };
+        let request =
+            StepRequest { steps, author: author.0, reason: reason(&request), at: self.now() };
         let (directory, domains) =
             (Arc::clone(self.routes.directory()), Arc::clone(&self.routes.domains()));
         let (done, rows) = blocking(move || {
-            let done = directory.step(&domains, &request).map_err(|it| {
-                failure(it, directory.current().generation())
-            })?;
+            let done = directory
+                .step(&domains, &request)
+                .map_err(|it| failure(it, directory.current().generation()))?;
             let rows: Vec<MoveRow> =
                 done.mailboxes.iter().filter_map(|it| directory.move_row(it)).collect();
             tracing::info!(
@@ -303,9 +303,8 @@ fn sync_of(
     table: &router::Table,
     now: Timestamp,
 ) -> Result<(AddressKey, SyncReport), FieldError> {
-    let mistake = |place: &str, message: &str| {
-        FieldError::new(format!("{}: {place}", it.address), message)
-    };
+    let mistake =
+        |place: &str, message: &str| FieldError::new(format!("{}: {place}", it.address), message);
     let address = it.address.parse::<Address>();
     let key = address.map_err(|error| mistake("address", &error.to_string()))?.key();
     let entry = table.find(&key).ok_or_else(|| mistake("address", "it is not in the table"))?;

@@ -277,7 +277,7 @@ pub(super) async fn blocking<T: Send + 'static>(
         .unwrap_or_else(|it| Err(BackendError::Failed { detail: it.to_string() }))
 }
 
-fn parse_address(text: &str, place: &str) -> Result<Address, BackendError> {
+pub(super) fn parse_address(text: &str, place: &str) -> Result<Address, BackendError> {
     text.parse().map_err(|it: mail::AddressError| BackendError::invalid(place, it.to_string()))
 }
 
@@ -361,7 +361,7 @@ fn edit_error(error: EditError) -> BackendError {
     }
 }
 
-fn problem(problem: router::Problem) -> FieldError {
+pub(super) fn problem(problem: router::Problem) -> FieldError {
     FieldError {
         place: format!("{}: {}", problem.address, problem.column),
         message: problem.message,
@@ -411,7 +411,7 @@ pub(super) fn move_state(state: api::MoveState) -> MoveState {
     }
 }
 
-fn api_state(state: MoveState) -> api::MoveState {
+pub(super) fn api_state(state: MoveState) -> api::MoveState {
     match state {
         MoveState::OnPrem => api::MoveState::OnPrem,
         MoveState::Syncing => api::MoveState::Syncing,
