@@ -16,6 +16,8 @@ pub mod fate;
 mod hop;
 mod metrics;
 pub mod moves;
+#[cfg(test)]
+mod moves_model;
 pub mod mx;
 mod notice;
 mod old;

@@ -160,8 +160,7 @@ impl Delivery {
             let attempt = work.attempts;
             let host = String::new();
             let maybe_duplicate = false;
-            let what =
-                What::Delivered { hop, host, generation, attempt, reply, maybe_duplicate };
+            let what = What::Delivered { hop, host, generation, attempt, reply, maybe_duplicate };
             (what, Next::Settled)
         } else {
             let reply = format!("not found in the mailbox by {}{evidence}", it.by);
@@ -188,10 +187,8 @@ impl Delivery {
     /// The hash of each address, with the place of its mailbox in the list.
     fn hashes(&self, mailboxes: &[Vec<AddressKey>]) -> HashMap<u64, usize> {
         let all = mailboxes.iter().enumerate();
-        all.flat_map(|(place, keys)| {
-            keys.iter().map(move |it| (self.0.routes.mailbox(it), place))
-        })
-        .collect()
+        all.flat_map(|(place, keys)| keys.iter().map(move |it| (self.0.routes.mailbox(it), place)))
+            .collect()
     }
 
     /// Reads the envelopes, off the reactor.

@@ -146,10 +146,9 @@ impl View<'_> {
         let key = entry.map_or_else(|| recipient.address.key(), |it| it.address.key());
         let (hop, hold) = match (&recipient.kind, decision.route.clone()) {
             // The copy of a mailbox that is being cut over waits as the mail itself does.
-            (
-                RecipientKind::Copy { site },
-                Route::Hold { reason: HoldReason::Cutover, .. },
-            ) => (HopKey::Site(site.clone()), Some(Hold::Cutover)),
+            (RecipientKind::Copy { site }, Route::Hold { reason: HoldReason::Cutover, .. }) => {
+                (HopKey::Site(site.clone()), Some(Hold::Cutover))
+            }
             (RecipientKind::Copy { site }, _) => (HopKey::Site(site.clone()), None),
             (_, Route::Site { site, .. }) => (HopKey::Site(site), None),
             (_, Route::Hold { site, reason: HoldReason::Cutover }) => {

@@ -17,7 +17,6 @@ mod assemble;
 mod bind;
 pub mod control;
 mod cutovers;
-mod cutovers;
 mod limits;
 mod logging;
 mod loop_mark;

@@ -3,6 +3,7 @@
 mod changes;
 mod client;
 mod limits;
+mod moves;
 mod requests;
 
 use expect_test::expect_file;

@@ -1,5 +1,6 @@
 //! The command line as types. Every text here is a promise of `docs/reference/cli.md`.
 
+mod moves;
 mod queue;
 mod route;
 mod site;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use moves::{MoveCommand, MoveListArgs, ResolveArgs, TransitionArgs};
 pub(crate) use queue::{ActArgs, QueueCommand, SelectorArgs};
 pub(crate) use route::{EditArgs, ImportArgs, ListArgs, RouteCommand, SetArgs};
 pub(crate) use site::{OverrideArgs, SiteCommand};
@@ -65,6 +67,9 @@ pub(crate) enum Command {
     /// Read and edit the table: where each mailbox lives.
     #[command(subcommand)]
     Route(RouteCommand),
+    /// Mailboxes in their move: how far they are, the next step, deliveries in doubt.
+    #[command(subcommand)]
+    Move(MoveCommand),
     /// Look at mail that waits, and act on it.
     #[command(subcommand)]
     Queue(QueueCommand),

@@ -2,6 +2,8 @@
 //! gateway, and puts its answer into the API's types.
 
 mod moves;
+#[cfg(test)]
+mod moves_tests;
 mod overrides;
 mod plans;
 mod queue;
@@ -52,7 +54,7 @@ pub struct Control {
 }
 
 impl Control {
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         Timestamp::from_system(SystemTime::now())
     }
 

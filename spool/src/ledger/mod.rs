@@ -5,10 +5,12 @@
 mod files;
 mod frame;
 mod repair;
+mod since;
 mod trace;
 mod verify;
 mod writer;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +26,7 @@ use crate::record::Header;
 pub(crate) use files::DIR;
 use files::Known;
 pub(crate) use repair::OldSegment;
+pub use since::{Arrival, Place};
 pub use trace::{Query, Story};
 pub use verify::Verification;
 use writer::Writer;
@@ -116,6 +119,18 @@ impl Ledger {
     pub fn trace(&self, query: &Query, limit: usize) -> Result<Vec<Story>, SpoolError> {
         let (files, _) = self.readable()?;
         trace::trace(&files, query, limit)
+    }
+
+    /// Shows what was accepted at `since` or later, in the order of the log and behind `from`, until
+    /// `visit` breaks. Returns where it broke off, to go on from there; `None` at the end.
+    pub fn accepted_since(
+        &self,
+        since: Timestamp,
+        from: Option<Place>,
+        visit: impl FnMut(Arrival) -> ControlFlow<()>,
+    ) -> Result<Option<Place>, SpoolError> {
+        let (files, _) = self.readable()?;
+        since::accepted(&files, since, from, visit)
     }
 
     /// All files with what is noted written to them, and bytes that could not be.
