@@ -24,7 +24,7 @@ mod watch;
 pub mod path;
 
 pub use addresses::Addresses;
-pub use explain::{Explain, Explanation, Step};
+pub use explain::{Explain, Explanation, HopLimits, Rerouted, Simulate, Simulation, Step};
 pub use health::{Check, Readiness, SiteHealth, Version};
 pub use ledger::Verification;
 pub use moves::{

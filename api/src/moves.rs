@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-use crate::MoveState;
+use crate::{MoveState, Simulate, Simulation};
 
 /// Every type here that is a body or an answer.
 pub(crate) fn schemas(to: &mut SchemaGenerator) {
@@ -15,6 +15,8 @@ pub(crate) fn schemas(to: &mut SchemaGenerator) {
     to.subschema_for::<Resolved>();
     to.subschema_for::<SyncReports>();
     to.subschema_for::<SyncTaken>();
+    to.subschema_for::<Simulate>();
+    to.subschema_for::<Simulation>();
 }
 
 /// `GET /api/v1/moves?…`: listed mailboxes in the order of their address, those that match all.

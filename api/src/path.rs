@@ -18,6 +18,7 @@ pub const IMPORT: &str = "/api/v1/table/import";
 pub const HISTORY: &str = "/api/v1/table/history";
 pub const EXPORT: &str = "/api/v1/table/export";
 pub const EXPLAIN: &str = "/api/v1/explain";
+pub const SIMULATE: &str = "/api/v1/explain/simulate";
 pub const QUEUE: &str = "/api/v1/queue";
 pub const QUEUE_SUMMARY: &str = "/api/v1/queue/summary";
 pub const QUEUE_ACTIONS: &str = "/api/v1/queue/actions";

@@ -24,7 +24,9 @@ pub use cutovers::{Cutover, CutoverClock};
 pub use directory::{Committed, Directory, EditRequest};
 pub use error::{DirectoryError, EditError};
 pub use metrics::{DirectoryMetrics, EditOutcome};
-pub use moves::{MoveRow, MoveStep, RowConflict, StepFailure, StepRequest, Stepped, Steps};
+pub use moves::{
+    CUTOVER_ENDED_BY, MoveRow, MoveStep, RowConflict, StepFailure, StepRequest, Stepped, Steps,
+};
 pub use store::{Generation, PastEntry};
 pub use syncs::SyncReport;
 

@@ -10,6 +10,9 @@ use router::{
 use crate::store::{PastEntry, Store};
 use crate::{Committed, Cutover, Directory, DirectoryError, EditError, EditRequest};
 
+/// The author of the end of a cutover that took too long.
+pub const CUTOVER_ENDED_BY: &str = "causeway";
+
 /// One mailbox, one step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MoveStep {
@@ -161,7 +164,7 @@ impl Directory {
         }
         let edit = EditRequest {
             edits,
-            author: "causeway".into(),
+            author: CUTOVER_ENDED_BY.into(),
             reason: reason.into(),
             expect_generation: None,
             at,

@@ -1,8 +1,8 @@
 //! States of mailboxes in the move, for the sidecar.
 
 use api::{
-    Move, MoveList, MovesQuery, Resolve, Resolved, SyncReports, SyncTaken, Transitioned,
-    Transitions,
+    Move, MoveList, MovesQuery, Resolve, Resolved, Simulate, Simulation, SyncReports, SyncTaken,
+    Transitioned, Transitions,
 };
 
 use super::{Answer, Author};
@@ -18,6 +18,8 @@ pub trait Moves {
     fn transitions(&self, request: Transitions, author: Author) -> Answer<'_, Transitioned>;
     /// Durable when it returns.
     fn resolve(&self, address: String, what: Resolve, author: Author) -> Answer<'_, Resolved>;
+    /// Either `edits` is not empty, or `plan` is set; `limit` is set and in range.
+    fn simulate(&self, what: Simulate) -> Answer<'_, Simulation>;
     /// All of them or none.
     fn sync(&self, reports: SyncReports, author: Author) -> Answer<'_, SyncTaken>;
 }

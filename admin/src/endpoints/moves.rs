@@ -48,4 +48,13 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         "SyncReports",
         "SyncTaken",
     ),
+    endpoint(
+        Need::Viewer,
+        "post",
+        "/api/v1/explain/simulate",
+        "Which mail since yesterday would have gone elsewhere under edits or a plan.",
+        &[],
+        "Simulate",
+        "Simulation",
+    ),
 ];

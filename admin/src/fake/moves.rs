@@ -1,8 +1,9 @@
 //! States of mailboxes in the move, for the sidecar.
 
 use api::{
-    EntryPatch, Move, MoveConflict, MoveList, MoveState, Moved, MovesQuery, Resolve, Resolved,
-    SyncReports, SyncTaken, TableEdit, TableEdits, Transitioned, Transitions,
+    EntryPatch, Move, MoveConflict, MoveList, MoveState, Moved, MovesQuery, Rerouted, Resolve,
+    Resolved, Simulate, Simulation, SyncReports, SyncTaken, TableEdit, TableEdits, Transitioned,
+    Transitions,
 };
 
 use super::{FakeBackend, ready};
@@ -125,6 +126,26 @@ impl crate::Moves for FakeBackend {
             state.log.push((author.0, format!("resolve delivered={}", what.delivered)));
             Ok(Resolved { recipients: 1 })
         })
+    }
+
+    fn simulate(&self, what: Simulate) -> Answer<'_, Simulation> {
+        let state = self.state();
+        let changed = what.edits.iter().map(|it| Rerouted {
+            id: "0000000000001".to_owned(),
+            accepted_at: "2026-01-05T08:00:00.000000Z".to_owned(),
+            recipient: it.address().to_owned(),
+            went: "on_prem".to_owned(),
+            would_go: "cloud".to_owned(),
+            why: "deliver to cloud".to_owned(),
+        });
+        ready(Ok(Simulation {
+            generation: state.table.generation(),
+            since: what.since.unwrap_or_else(|| "2026-01-04T08:00:00.000000Z".to_owned()),
+            messages_seen: 7,
+            recipients_seen: 9,
+            changed: changed.collect(),
+            next_cursor: None,
+        }))
     }
 
     fn sync(&self, reports: SyncReports, author: Author) -> Answer<'_, SyncTaken> {

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use api::{Move, MovesQuery, Resolve, Resolved, SyncReports, SyncTaken, Transitions, path};
+use api::{
+    Move, MovesQuery, Resolve, Resolved, Simulate, Simulation, SyncReports, SyncTaken, Transitions,
+    path,
+};
 use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::routing::{get, post, put};
@@ -21,6 +24,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route(path::MOVES, get(list))
         .route(path::MOVES_TRANSITIONS, post(transitions))
         .route(path::MOVES_SYNC, put(sync))
+        .route(path::SIMULATE, post(simulate))
         .route(&format!("{}/{{name}}", path::MOVES), get(one))
         .route(&format!("{}/{{name}}/resolve", path::MOVES), post(resolve))
 }
@@ -76,6 +80,19 @@ async fn sync(
 ) -> Result<Json<SyncTaken>> {
     bounded("reports", reports.reports.len())?;
     Ok(Json(app.to_the_end(|it| it.sync(reports, author)).await?))
+}
+
+/// `POST /api/v1/explain/simulate`: changes nothing. 422 names every edit that cannot be made.
+async fn simulate(
+    State(app): App,
+    JsonBody(mut what): JsonBody<Simulate>,
+) -> Result<Json<Simulation>> {
+    if what.edits.is_empty() == what.plan.is_none() {
+        return Err(Failure::invalid("want either edits or a plan"));
+    }
+    bounded("edits", what.edits.len())?;
+    what.limit = Some(page_rows(what.limit, PAGE_DEFAULT)?);
+    Ok(Json(app.backend.simulate(what).await?))
 }
 
 fn bounded(what: &str, n: usize) -> Result<()> {

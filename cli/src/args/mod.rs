@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use moves::{MoveCommand, MoveListArgs, ResolveArgs, TransitionArgs};
 pub(crate) use queue::{ActArgs, QueueCommand, SelectorArgs};
-pub(crate) use route::{EditArgs, ImportArgs, ListArgs, RouteCommand, SetArgs};
+pub(crate) use route::{EditArgs, ImportArgs, ListArgs, RouteCommand, SetArgs, SimulateArgs};
 pub(crate) use site::{OverrideArgs, SiteCommand};
 
 const AFTER_HELP: &str = "\

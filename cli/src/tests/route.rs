@@ -238,3 +238,9 @@ async fn history_says_who_changed_the_table_and_why() {
         exit 0
     "#]]).await;
 }
+
+#[tokio::test]
+async fn a_simulation_shows_what_would_have_gone_elsewhere() {
+    let desk = Desk::new().await;
+    check(&desk, "route simulate anna@contoso.example --home cloud", expect![[]]).await;
+}

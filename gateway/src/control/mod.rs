@@ -1,6 +1,9 @@
 //! The gateway as the admin API asks it: parses what operators wrote, calls one piece of the
 //! gateway, and puts its answer into the API's types.
 
+mod explain;
+#[cfg(test)]
+mod explain_tests;
 mod moves;
 #[cfg(test)]
 mod moves_tests;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use admin::{Answer, Author, BackendError};
 use api::{
-    FieldError, Move, MoveConflict, MoveList, Moved, MovesQuery, Resolve, Resolved, SyncReports,
-    SyncTaken, Transitioned, Transitions,
+    FieldError, Move, MoveConflict, MoveList, Moved, MovesQuery, Resolve, Resolved, Simulate,
+    Simulation, SyncReports, SyncTaken, Transitioned, Transitions,
 };
 use deliver::moves::{MailboxMail, Resolution, Resolved as Outcome};
 use directory::{MoveRow, MoveStep, RowConflict, StepFailure, StepRequest, Steps, SyncReport};
@@ -35,6 +35,10 @@ impl admin::Moves for Control {
 
     fn resolve(&self, address: String, what: Resolve, author: Author) -> Answer<'_, Resolved> {
         Box::pin(self.resolve_doubt(address, what, author))
+    }
+
+    fn simulate(&self, what: Simulate) -> Answer<'_, Simulation> {
+        Box::pin(self.simulate_edits(what))
     }
 
     fn sync(&self, reports: SyncReports, _: Author) -> Answer<'_, SyncTaken> {
@@ -112,6 +116,7 @@ impl Control {
         let steps = steps(&request)?;
         let request =
             StepRequest { steps, author: author.0, reason: reason(&request), at: self.now() };
+        let (author, reason) = (request.author.clone(), request.reason.clone());
         let (directory, domains) =
             (Arc::clone(self.routes.directory()), Arc::clone(&self.routes.domains()));
         let (done, rows) = blocking(move || {
@@ -120,18 +125,20 @@ impl Control {
                 .map_err(|it| failure(it, directory.current().generation()))?;
             let rows: Vec<MoveRow> =
                 done.mailboxes.iter().filter_map(|it| directory.move_row(it)).collect();
-            tracing::info!(
-                generation = done.committed.generation,
-                author = request.author,
-                reason = request.reason,
-                changed = done.committed.changed_n,
-                "Mailboxes have moved on."
-            );
             Ok((done, rows))
         })
         .await?;
         // Before the answer: from then on no attempt by the old table may go unseen.
-        self.delivery.table_changed(&done.committed.changed);
+        if done.committed.changed_n > 0 {
+            self.committed(&done.committed, &author, &reason);
+        }
+        tracing::info!(
+            generation = done.committed.generation,
+            author,
+            reason,
+            changed = done.committed.changed_n,
+            "Mailboxes have moved on."
+        );
         let moved = |row: &MoveRow| Moved {
             address: row.entry.address.to_string(),
             home: row.entry.home.to_string(),

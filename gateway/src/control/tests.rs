@@ -54,7 +54,7 @@ pub(super) struct Gateway {
 }
 
 impl Gateway {
-    fn start(dir: &Path) -> Self {
+    pub(super) fn start(dir: &Path) -> Self {
         Self::start_with(dir, CONFIG)
     }
 

@@ -1,6 +1,7 @@
 //! Decisions and edits as data.
 
 mod edits;
+mod explained;
 mod properties;
 mod routes;
 mod transitions;

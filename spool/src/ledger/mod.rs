@@ -14,11 +14,12 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mail::Timestamp;
+use mail::{SpoolId, Timestamp};
 use parking_lot::Mutex;
 
 use crate::disk::Disk;
 use crate::error::SpoolError;
+use crate::event::Event;
 use crate::index::Index;
 use crate::options::Clock;
 use crate::options::Options;
@@ -131,6 +132,18 @@ impl Ledger {
     ) -> Result<Option<Place>, SpoolError> {
         let (files, _) = self.readable()?;
         since::accepted(&files, since, from, visit)
+    }
+
+    /// Shows events of the messages that are `wanted`, as [`Ledger::accepted_since`] shows messages.
+    pub fn events_since(
+        &self,
+        since: Timestamp,
+        from: Option<Place>,
+        wanted: impl Fn(SpoolId) -> bool,
+        visit: impl FnMut(&Event) -> ControlFlow<()>,
+    ) -> Result<Option<Place>, SpoolError> {
+        let (files, _) = self.readable()?;
+        since::events(&files, since, from, wanted, visit)
     }
 
     /// All files with what is noted written to them, and bytes that could not be.

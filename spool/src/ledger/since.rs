@@ -6,7 +6,9 @@ use mail::{Envelope, SpoolId, Timestamp};
 
 use super::files::{self, Known, frames};
 use super::frame::{Fact, Frame};
+use super::trace::event_of;
 use crate::error::SpoolError;
+use crate::event::Event;
 use crate::record::Kind;
 
 /// A place in the ledger: what is before it has been seen.
@@ -32,6 +34,44 @@ pub(super) fn accepted(
     from: Option<Place>,
     mut visit: impl FnMut(Arrival) -> ControlFlow<()>,
 ) -> Result<Option<Place>, SpoolError> {
+    walk(files, since, from, |frame| {
+        if frame.kind != Kind::Message {
+            return ControlFlow::Continue(());
+        }
+        let Ok(Fact::Accepted(head)) = frame.decode() else { return ControlFlow::Continue(()) };
+        if head.accepted_at < since {
+            return ControlFlow::Continue(());
+        }
+        let (id, accepted_at) = (frame.id, head.accepted_at);
+        visit(Arrival { id, accepted_at, envelope: head.envelope })
+    })
+}
+
+/// Shows what was written of some messages since then and behind `from`, until `visit` breaks.
+/// What a notification settles is not among it.
+pub(super) fn events(
+    files: &[Known],
+    since: Timestamp,
+    from: Option<Place>,
+    wanted: impl Fn(SpoolId) -> bool,
+    mut visit: impl FnMut(&Event) -> ControlFlow<()>,
+) -> Result<Option<Place>, SpoolError> {
+    walk(files, since, from, |frame| match frame.kind {
+        Kind::Event if wanted(frame.id) => match event_of(frame) {
+            Some(event) => visit(&event),
+            None => ControlFlow::Continue(()),
+        },
+        _ => ControlFlow::Continue(()),
+    })
+}
+
+/// Files that may have something of `since` or later, from a place on.
+fn walk(
+    files: &[Known],
+    since: Timestamp,
+    from: Option<Place>,
+    mut visit: impl FnMut(&Frame<'_>) -> ControlFlow<()>,
+) -> Result<Option<Place>, SpoolError> {
     let start = match from {
         Some(place) => files.iter().position(|it| it.number == place.file).unwrap_or(0),
         // The next file was begun when this one was full, so all of an earlier one is older.
@@ -41,18 +81,10 @@ pub(super) fn accepted(
         let skip = from.filter(|it| it.file == known.number).map_or(0, |it| it.offset);
         let mut broke = None;
         let look = |frame: &Frame<'_>, end: u64| {
-            if end <= skip || frame.kind != Kind::Message {
+            if end <= skip {
                 return ControlFlow::Continue(());
             }
-            let Ok(Fact::Accepted(head)) = frame.decode() else {
-                return ControlFlow::Continue(());
-            };
-            if head.accepted_at < since {
-                return ControlFlow::Continue(());
-            }
-            let it =
-                Arrival { id: frame.id, accepted_at: head.accepted_at, envelope: head.envelope };
-            let flow = visit(it);
+            let flow = visit(frame);
             if flow.is_break() {
                 broke = Some(Place { file: known.number, offset: end });
             }
