@@ -35,6 +35,14 @@ pub struct Destination {
     pub moved_at: Option<Timestamp>,
 }
 
+/// Whether a recipient goes where it was about to go.
+#[derive(Clone, Debug)]
+pub enum Attempt {
+    Goes(Destination),
+    /// As [`View::destination`] says.
+    Elsewhere(Result<Destination, Reply>),
+}
+
 impl Routes {
     pub fn new(directory: Arc<Directory>, domains: Domains, smart_host: bool) -> Self {
         Self {
@@ -114,10 +122,10 @@ impl View<'_> {
         &self,
         recipient: &Recipient,
         hop: &HopKey,
-    ) -> Result<Destination, Result<Destination, Reply>> {
+    ) -> Attempt {
         match self.destination(recipient) {
-            Ok(it) if it.hold.is_none() && it.hop == *hop => Ok(it),
-            elsewhere => Err(elsewhere),
+            Ok(it) if it.hold.is_none() && it.hop == *hop => Attempt::Goes(it),
+            elsewhere => Attempt::Elsewhere(elsewhere),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::delivery::{Delivery, shard};
 use crate::hop::Hop;
 use crate::queue::leg::{Hold, LegId};
 use crate::queue::{Next, Rest, Shard, Work};
-use crate::route::Destination;
+use crate::route::{Attempt, Destination};
 use crate::settle::{self, Batch, Prepared};
 use crate::targets;
 
@@ -286,7 +286,7 @@ fn prepare(
             continue;
         };
         match view.attempt(recipient, &hop.key) {
-            Ok(Destination { onward, generation: at, moved_at: moved, .. }) => {
+            Attempt::Goes(Destination { onward, generation: at, moved_at: moved, .. }) => {
                 generation = at;
                 moved_at = moved_at.max(moved);
                 transaction.recipients.push(TxRecipient {
@@ -296,7 +296,7 @@ fn prepare(
                     address: onward,
                 });
             }
-            Err(elsewhere) => strays.push((leg_recipient.index, delivery.next_of(elsewhere))),
+            Attempt::Elsewhere(place) => strays.push((leg_recipient.index, delivery.next_of(place))),
         }
     }
     settle::count_final(delivery, hop.index, "rerouted", n_rerouted(&strays));

@@ -228,6 +228,7 @@ pub(crate) fn start(
         spool_metrics,
         started: began,
         recovered,
+        listings: Arc::default(),
         sessions,
     });
     tracker.spawn_on(cutovers::watch(Arc::clone(&backend), stop.clone()), control.handle());

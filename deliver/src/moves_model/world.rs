@@ -14,7 +14,7 @@ use super::Op;
 use crate::hop::HopKey;
 use crate::queue::leg::{HopIndex, LegId, LegRecipient, Past, Place};
 use crate::queue::{Batch, NewLeg, NewMessage, Next, Queues, Work};
-use crate::route::{Destination, Routes};
+use crate::route::{Attempt as Going, Routes};
 
 const SITES: [&str; 2] = ["on_prem", "cloud"];
 const MAILBOXES: [&str; 2] = ["anna", "bert"];
@@ -30,11 +30,14 @@ struct Stored {
     doubt: Vec<bool>,
 }
 
+/// Recipients with the epoch of their row, and those who belong elsewhere.
+type Decided = (Vec<(u16, u64)>, Vec<(u16, Next)>);
+
 /// A leg on a connection.
 struct Attempt {
     work: Work<()>,
-    /// Once it is decided: who goes, under which epoch, and who belongs elsewhere.
-    decided: Option<(Vec<(u16, u64)>, Vec<(u16, Next)>)>,
+    /// Once it is decided.
+    decided: Option<Decided>,
     site: usize,
 }
 
@@ -275,7 +278,7 @@ impl World {
             let index = usize::from(leg_recipient.index);
             let (mailbox, recipient) = &self.spool[message].recipients[index];
             match view.attempt(recipient, &hop(attempt.site)) {
-                Ok(Destination { .. }) => {
+                Going::Goes(_) => {
                     let row = &self.rows[*mailbox];
                     assert_ne!(row.state, MoveState::Cutover, "I5: an attempt after the fence");
                     assert_eq!(row.home, attempt.site, "I5: an attempt to another than its home");
@@ -284,11 +287,11 @@ impl World {
                     }
                     go.push((leg_recipient.index, row.epoch));
                 }
-                Err(Ok(place)) => {
-                    let next = place.hold.map_or(Next::Hop(index_of(&place.hop)), Next::Hold);
+                Going::Elsewhere(Ok(place)) => {
+                    let next = place.hold.map_or_else(|| Next::Hop(index_of(&place.hop)), Next::Hold);
                     strays.push((leg_recipient.index, next));
                 }
-                Err(Err(reply)) => panic!("{reply}"),
+                Going::Elsewhere(Err(reply)) => panic!("{reply}"),
             }
         }
         if go.is_empty() {
@@ -423,7 +426,7 @@ impl World {
             .map(|it| {
                 let recipient = &self.spool[message].recipients[usize::from(it.index)].1;
                 let place = view.destination(recipient).unwrap();
-                let next = place.hold.map_or(Next::Hop(index_of(&place.hop)), Next::Hold);
+                let next = place.hold.map_or_else(|| Next::Hop(index_of(&place.hop)), Next::Hold);
                 (it.index, next)
             })
             .collect();

@@ -4,6 +4,7 @@
 mod explain;
 #[cfg(test)]
 mod explain_tests;
+mod listings;
 mod moves;
 #[cfg(test)]
 mod moves_tests;
@@ -39,6 +40,7 @@ use mail::{SiteName, Timestamp};
 use spool::{Settled, Spool, SpoolMetrics};
 
 use crate::reload::{ReloadError, Reloader};
+pub use listings::Listings;
 pub use overrides::Overrides;
 
 /// What the admin API is served from.
@@ -57,6 +59,8 @@ pub struct Control {
     /// The spool of the last run has been read through.
     pub recovered: Arc<AtomicBool>,
     pub sessions: prometheus::IntGauge,
+    /// Of the table, by position.
+    pub listings: Arc<Listings>,
 }
 
 impl Control {
