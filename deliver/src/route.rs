@@ -118,11 +118,7 @@ impl View<'_> {
     /// Whether a recipient may be attempted at `hop` by the table of this moment: its place there,
     /// or where it belongs instead. Asked in flight, after the attempt is on the list of leases: so
     /// whoever changes the table and then finds no lease knows that nobody goes by the old one.
-    pub fn attempt(
-        &self,
-        recipient: &Recipient,
-        hop: &HopKey,
-    ) -> Attempt {
+    pub fn attempt(&self, recipient: &Recipient, hop: &HopKey) -> Attempt {
         match self.destination(recipient) {
             Ok(it) if it.hold.is_none() && it.hop == *hop => Attempt::Goes(it),
             elsewhere => Attempt::Elsewhere(elsewhere),

@@ -296,7 +296,9 @@ fn prepare(
                     address: onward,
                 });
             }
-            Attempt::Elsewhere(place) => strays.push((leg_recipient.index, delivery.next_of(place))),
+            Attempt::Elsewhere(place) => {
+                strays.push((leg_recipient.index, delivery.next_of(place)))
+            }
         }
     }
     settle::count_final(delivery, hop.index, "rerouted", n_rerouted(&strays));

@@ -174,18 +174,14 @@ pub(crate) fn start(
         routes: Arc::clone(&routes),
         sites: assemble::sites(&config).tried(|| "cannot set up TLS for the sites".into())?,
         settings: assemble::delivery(&config).tried(|| "cannot set up TLS".into())?,
-        resolver: assemble::resolver(&config)
-            .tried(|| "cannot read the resolver's settings".into())?,
+        resolver: assemble::resolver(&config).tried(|| "cannot set up DNS".into())?,
         metrics: DeliverMetrics::new(&registry).tried(metrics_twice)?,
         events: events.clone(),
         shards: shards.handles().to_vec(),
         tracker: tracker.clone(),
         stop: stop.clone(),
     });
-    let overrides = Overrides::open(&data_dir, began.1).tried(|| {
-        format!("cannot use overrides.json in {}: mend it or remove it", data_dir.display())
-    })?;
-    overrides.apply(&delivery, began.1);
+    let overrides = open_overrides(&data_dir, &delivery, began.1)?;
     let metrics = GatewayMetrics::new(&registry).tried(metrics_twice)?;
     let sessions = metrics.sessions_open.clone();
     let to_deliver = delivery.clone();
@@ -207,8 +203,7 @@ pub(crate) fn start(
     let recovered = Arc::new(AtomicBool::new(false));
     take_up(recovery, delivery.clone(), Arc::clone(&recovered))?;
 
-    let token_file =
-        config.admin.token_file.clone().unwrap_or_else(|| data_dir.join("admin.token"));
+    let token_file = token_file(&config);
     let config = Arc::new(ArcSwap::from_pointee(config));
     let backend = Arc::new(Control {
         config: Arc::clone(&config),
@@ -254,6 +249,24 @@ fn open_spool(
     let options = assemble::spool(config);
     Spool::open(Arc::new(disk), options, metrics.clone(), Arc::new(SystemClock))
         .tried(|| format!("cannot open the spool in {}", root.display()))
+}
+
+/// What operators ordered of the sites, in force again.
+fn open_overrides(
+    data_dir: &Path,
+    delivery: &Delivery,
+    now: Timestamp,
+) -> Result<Overrides, RunError> {
+    let overrides = Overrides::open(data_dir, now).tried(|| {
+        format!("cannot use overrides.json in {}: mend it or remove it", data_dir.display())
+    })?;
+    overrides.apply(delivery, now);
+    Ok(overrides)
+}
+
+fn token_file(config: &Config) -> PathBuf {
+    let named = config.admin.token_file.clone();
+    named.unwrap_or_else(|| config.server.data_dir.join("admin.token"))
 }
 
 fn open_routes(config: &Config, registry: &Registry) -> Result<Arc<Routes>, RunError> {

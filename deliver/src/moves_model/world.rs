@@ -288,7 +288,8 @@ impl World {
                     go.push((leg_recipient.index, row.epoch));
                 }
                 Going::Elsewhere(Ok(place)) => {
-                    let next = place.hold.map_or_else(|| Next::Hop(index_of(&place.hop)), Next::Hold);
+                    let next =
+                        place.hold.map_or_else(|| Next::Hop(index_of(&place.hop)), Next::Hold);
                     strays.push((leg_recipient.index, next));
                 }
                 Going::Elsewhere(Err(reply)) => panic!("{reply}"),
