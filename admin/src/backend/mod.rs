@@ -94,7 +94,7 @@ pub enum BackendError {
     #[error("{detail}")]
     Refused { detail: String, hint: Option<String> },
     /// 409: mailboxes are not as the caller saw them.
-    #[error("{} mailboxes are not as you saw them", conflicts.len())]
+    #[error("not as you saw them: {} of the mailboxes", conflicts.len())]
     MovesChanged { generation: u64, conflicts: Vec<MoveConflict> },
     /// 403: a safety rail.
     #[error("{detail}")]

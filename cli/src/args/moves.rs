@@ -68,14 +68,13 @@ pub(crate) struct TransitionArgs {
 }
 
 #[derive(Debug, Args)]
-#[group(id = "finding", required = true, multiple = false, args = ["delivered", "not_delivered"])]
 pub(crate) struct ResolveArgs {
     /// The mailbox, by any of its addresses.
     pub(crate) address: String,
     /// Our id of the message: see `move show`.
     pub(crate) message: String,
     /// The mailbox has it: it is settled. This cannot be taken back.
-    #[arg(long)]
+    #[arg(long, required_unless_present = "not_delivered", conflicts_with = "not_delivered")]
     pub(crate) delivered: bool,
     /// The mailbox has not: it is delivered to wherever the mailbox lives.
     #[arg(long)]

@@ -111,7 +111,7 @@ async fn show(address: &str, console: &mut Console<'_>) -> Result {
         let (done, total) = (sync.items_done, sync.items_total);
         screen.line(&format!("copied {done} of {total} items, in step {last}"))?;
     }
-    screen.line(&format!("{} attempts under way", it.leases_total))?;
+    screen.line(&format!("attempts under way: {}", it.leases_total))?;
     for lease in &it.leases {
         screen.line(&format!(
             "  {} to {} at {}, since {}, generation {}",
@@ -122,7 +122,7 @@ async fn show(address: &str, console: &mut Console<'_>) -> Result {
             lease.generation
         ))?;
     }
-    screen.line(&format!("{} deliveries in doubt", it.in_doubt_total))?;
+    screen.line(&format!("deliveries in doubt: {}", it.in_doubt_total))?;
     for doubt in &it.in_doubt {
         let said = doubt.last_reply.as_deref().unwrap_or("the gateway was killed meanwhile");
         screen.line(&format!(
@@ -247,5 +247,5 @@ async fn resolve(args: ResolveArgs, console: &mut Console<'_>) -> Result {
     }
     let (n, message) = (done.recipients, printable(&args.message));
     let what = if args.delivered { "settled as delivered" } else { "will be delivered" };
-    console.screen.line(&format!("{message}: {n} recipients, {what}"))
+    console.screen.line(&format!("{message}: {what}; recipients: {n}"))
 }
