@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::control::{Control, Overrides};
+use crate::cutovers;
 use crate::recipients::Recipients;
 use crate::reload::Reloader;
 use crate::{GatewayMetrics, Parts, Server, Serving, Shards, Shutdown, assemble, finish};
@@ -178,8 +179,7 @@ pub(crate) fn start(
         routes: Arc::clone(&routes),
         sites: assemble::sites(&config).tried(|| "cannot set up TLS for the sites".into())?,
         settings: assemble::delivery(&config).tried(|| "cannot set up TLS".into())?,
-        resolver: assemble::resolver(&config)
-            .tried(|| "cannot read the resolver's settings".into())?,
+        resolver: assemble::resolver(&config).tried(|| "cannot set up DNS".into())?,
         metrics: DeliverMetrics::new(&registry).tried(metrics_twice)?,
         events: events.clone(),
         shards: shards.handles().to_vec(),
@@ -230,6 +230,7 @@ pub(crate) fn start(
         listings: Arc::default(),
         sessions,
     });
+    tracker.spawn_on(cutovers::watch(Arc::clone(&backend), stop.clone()), control.handle());
     let address = admin.local_addr().tried(|| "cannot use the admin socket".into())?;
     tracker.spawn(keep_access(Arc::clone(&access), stop.clone()));
     serve_admin(Arc::clone(&backend), access, registry, admin, &tracker, &stop)?;
@@ -240,18 +241,6 @@ pub(crate) fn start(
 
 fn bind_mail(config: &Config, shards: &Shards, parts: Parts) -> Result<Server, RunError> {
     Server::bind(config, shards.handles().len(), parts).tried(|| "cannot listen for mail".into())
-}
-
-fn open_overrides(
-    data_dir: &Path,
-    delivery: &Delivery,
-    now: Timestamp,
-) -> Result<Overrides, RunError> {
-    let overrides = Overrides::open(data_dir, now).tried(|| {
-        format!("cannot use overrides.json in {}: mend it or remove it", data_dir.display())
-    })?;
-    overrides.apply(delivery, now);
-    Ok(overrides)
 }
 
 fn metrics_twice() -> String {
@@ -288,6 +277,19 @@ fn open_recipients(
     };
     KnownRecipients::open(parts)
         .tried(|| format!("cannot open the copies of the directories in {}", path.display()))
+}
+
+/// What operators ordered of the sites, in force again.
+fn open_overrides(
+    data_dir: &Path,
+    delivery: &Delivery,
+    now: Timestamp,
+) -> Result<Overrides, RunError> {
+    let overrides = Overrides::open(data_dir, now).tried(|| {
+        format!("cannot use overrides.json in {}: mend it or remove it", data_dir.display())
+    })?;
+    overrides.apply(delivery, now);
+    Ok(overrides)
 }
 
 fn open_routes(

@@ -10,7 +10,7 @@ use arc_swap::{ArcSwap, Guard};
 use config::{DirectoryKind, DirectorySource};
 use mail::{AddressKey, Timestamp};
 use parking_lot::Mutex;
-use router::{Known, KnownAs, Standing};
+use router::{Known, KnownAs, Trust};
 use rustls::ClientConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -221,14 +221,14 @@ impl Known for View<'_> {
     }
 
     /// One that is not configured knows nobody, and its word is never good.
-    fn standing(&self, directory: &str) -> Standing {
-        let Some(source) = self.shared.source(directory) else { return Standing::Stale };
+    fn trust(&self, directory: &str) -> Trust {
+        let Some(source) = self.shared.source(directory) else { return Trust::Stale };
         match &source.settings.kind {
-            DirectoryKind::CallOut { site } => Standing::CallOut(site.clone()),
+            DirectoryKind::CallOut { site } => Trust::CallOut(site.clone()),
             DirectoryKind::Ldap(_) | DirectoryKind::Csv { .. } if source.is_fresh(now()) => {
-                Standing::Fresh
+                Trust::Fresh
             }
-            DirectoryKind::Ldap(_) | DirectoryKind::Csv { .. } => Standing::Stale,
+            DirectoryKind::Ldap(_) | DirectoryKind::Csv { .. } => Trust::Stale,
         }
     }
 }

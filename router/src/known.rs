@@ -11,7 +11,7 @@ pub trait Known: fmt::Debug + Sync {
     /// Whom the X.500 name in an IMCEAEX address means.
     fn find_encapsulated(&self, local: &str) -> Option<KnownAs<'_>>;
     /// Whether the word of the directory of this name is good.
-    fn standing(&self, directory: &str) -> Standing;
+    fn trust(&self, directory: &str) -> Trust;
 }
 
 /// A recipient with all its addresses.
@@ -24,7 +24,7 @@ pub struct KnownAs<'a> {
 
 /// How good a directory's word is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Trust {
     Fresh,
     /// Whom it does not know may exist all the same.
     Stale,
@@ -90,10 +90,10 @@ impl<'a> Found<'a> {
         }
         let (mut stale, mut ask) = (None, None);
         for name in names {
-            match known.standing(name) {
-                Standing::Fresh => (),
-                Standing::Stale => stale = stale.or_else(|| Some(name.clone())),
-                Standing::CallOut(site) => ask = ask.or(Some(site)),
+            match known.trust(name) {
+                Trust::Fresh => (),
+                Trust::Stale => stale = stale.or_else(|| Some(name.clone())),
+                Trust::CallOut(site) => ask = ask.or(Some(site)),
             }
         }
         Self::Unknown { stale, ask }

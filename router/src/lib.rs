@@ -22,17 +22,19 @@ mod onward;
 mod plan;
 mod sites;
 mod table;
+mod transition;
 
 pub use decide::{Admission, Decision, Facts, HoldReason, Route, decide};
 pub use domains::{Domains, Rules};
 pub use edit::{Edit, Field, Problem, Put, StateRule};
 pub use entry::{Entry, MoveState, Row, UnknownState};
 pub use explain::{Explanation, Step, Why, explain};
-pub use known::{Doubt, Found, Known, KnownAs, NO_MAILBOX, NOT_KNOWN_NOW, Standing};
+pub use known::{Doubt, Found, Known, KnownAs, NO_MAILBOX, NOT_KNOWN_NOW, Trust};
 pub use onward::onward;
 pub use plan::{Changes, RowChange};
 pub use sites::{SiteState, SiteStates};
 pub use table::{Listed, Table};
+pub use transition::{EDGES, Edge, HomeAfter, Standing, StepError, WayHere, step, step_back};
 
 #[cfg(test)]
 mod tests;

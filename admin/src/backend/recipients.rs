@@ -15,7 +15,7 @@ pub trait Recipients {
     fn recipients(&self, query: RecipientQuery) -> Answer<'_, RecipientList>;
     /// Whoever has this address, or the X.500 name in it.
     fn recipient(&self, address: String) -> Answer<'_, Recipient>;
-    fn sync(
+    fn sync_recipients(
         &self,
         source: String,
         request: SyncRequest,

@@ -91,7 +91,7 @@ impl crate::Recipients for FakeBackend {
         ready(found.ok_or_else(|| BackendError::not_found(format!("recipient {address}"))))
     }
 
-    fn sync(
+    fn sync_recipients(
         &self,
         source: String,
         request: SyncRequest,

@@ -56,7 +56,7 @@ async fn sync(
     By(author): By,
     JsonBody(request): JsonBody<SyncRequest>,
 ) -> Result<Json<DirectorySync>> {
-    Ok(Json(app.to_the_end(|it| it.sync(source, request, author)).await?))
+    Ok(Json(app.to_the_end(|it| it.sync_recipients(source, request, author)).await?))
 }
 
 /// `POST /api/v1/directory/sources/{name}/import?…`: the file is everybody.

@@ -2,6 +2,7 @@
 
 mod access;
 mod directory;
+mod moves;
 mod queue;
 mod route;
 mod site;
@@ -14,8 +15,9 @@ pub(crate) use access::{
     AuditCommand, LimitArgs, PasswordArgs, SessionCommand, TokenCommand, UserCommand,
 };
 pub(crate) use directory::{DirectoryCommand, SyncArgs};
+pub(crate) use moves::{MoveCommand, MoveListArgs, ResolveArgs, TransitionArgs};
 pub(crate) use queue::{ActArgs, QueueCommand, SelectorArgs};
-pub(crate) use route::{EditArgs, ImportArgs, ListArgs, RouteCommand, SetArgs};
+pub(crate) use route::{EditArgs, ImportArgs, ListArgs, RouteCommand, SetArgs, SimulateArgs};
 pub(crate) use site::{OverrideArgs, SiteCommand};
 
 const AFTER_HELP: &str = "\
@@ -74,6 +76,9 @@ pub(crate) enum Command {
     /// Who exists: the directories, their copies, and where the table disagrees.
     #[command(subcommand)]
     Directory(DirectoryCommand),
+    /// Mailboxes in their move: how far they are, the next step, deliveries in doubt.
+    #[command(subcommand)]
+    Move(MoveCommand),
     /// Look at mail that waits, and act on it.
     #[command(subcommand)]
     Queue(QueueCommand),

@@ -125,7 +125,7 @@ impl admin::Recipients for Control {
         Box::pin(async move { self.find_recipient(&address) })
     }
 
-    fn sync(
+    fn sync_recipients(
         &self,
         source: String,
         request: SyncRequest,
