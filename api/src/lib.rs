@@ -27,6 +27,11 @@ pub use addresses::Addresses;
 pub use explain::{Explain, Explanation, Step};
 pub use health::{Check, Readiness, SiteHealth, Version};
 pub use ledger::Verification;
+pub use plan::{
+    ApplyRequest, Blocked, Canary, CanaryProgress, ChainReport, DiffQuery, FileFormat, Impact,
+    Plan, PlanImport, PlanList, PlanQuery, PlanRequest, PlanState, Rail, RailOverride,
+    RollbackRequest, RowConflict, RowKind, RowList, RowQuery, TableDiff,
+};
 pub use problem::{FieldError, PROBLEM_JSON, Problem};
 pub use queue::{
     Acted, Action, ActionRequest, Hop, QueueList, QueueQuery, QueueState, QueueSummary,

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::{Blocked, RowConflict};
+
 /// Media type of a [`Problem`]. RFC 9457 §3.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
@@ -27,6 +29,12 @@ pub struct Problem {
     /// Each mistake of the request, when there are several.
     #[serde(default)]
     pub errors: Vec<FieldError>,
+    /// When `code` is `blocked`: each rail, and what to do about it.
+    #[serde(default)]
+    pub blocked: Vec<Blocked>,
+    /// When `code` is `conflict`: each row that is no longer what was seen.
+    #[serde(default)]
+    pub conflicts: Vec<RowConflict>,
 }
 
 /// One mistake in a request: where it is, and what to write instead.

@@ -71,6 +71,7 @@ impl<'a> Ask<'a> {
     fn answer_for(&self) -> Duration {
         let long = matches!(self.body, Body::Csv(_))
             || self.path.starts_with(api::path::LEDGER_VERIFY)
+            || self.path.starts_with(api::path::TABLE_VERIFY)
             || self.path.ends_with("/probe");
         if long { LONG_ANSWER_FOR } else { ANSWER_FOR }
     }
