@@ -8,6 +8,7 @@ use arc_swap::{ArcSwap, Guard};
 use mail::{AddressKey, Timestamp};
 use router::{Changes, Edit, Table};
 
+use crate::past::Past;
 use crate::store::{Generation, PastEntry, Store};
 use crate::{DirectoryError, DirectoryMetrics, EditError, EditOutcome};
 
@@ -21,6 +22,7 @@ struct Shared {
     current: ArcSwap<Table>,
     /// Held by one edit at a time, from plan to publish.
     store: Mutex<Store>,
+    past: Past,
     metrics: DirectoryMetrics,
 }
 
@@ -57,7 +59,14 @@ impl Directory {
         metrics.loaded(&table);
         tracing::info!(generation = table.generation(), rows = table.len(), "Table loaded.");
         let current = ArcSwap::from_pointee(table);
-        Ok(Self { shared: Arc::new(Shared { current, store: Mutex::new(store), metrics }) })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                current,
+                store: Mutex::new(store),
+                past: Past::default(),
+                metrics,
+            }),
+        })
     }
 
     /// The table that routes now, for one look-up. Waits for nobody.
@@ -112,7 +121,7 @@ impl Directory {
     }
 
     /// The table as it was; `None` for a generation that is not there yet. Reads it from disk,
-    /// unless it is the current one.
+    /// unless it is the current one or was asked for just now.
     pub fn at(&self, generation: u64) -> Result<Option<Arc<Table>>, DirectoryError> {
         let current = self.snapshot();
         if generation == current.generation() {
@@ -121,7 +130,12 @@ impl Directory {
         if generation > current.generation() {
             return Ok(None);
         }
-        self.store().load_at(generation).map(|it| Some(Arc::new(it)))
+        if let Some(table) = self.shared.past.get(generation) {
+            return Ok(Some(table));
+        }
+        let table = Arc::new(self.store().load_at(generation)?);
+        self.shared.past.keep(&table);
+        Ok(Some(table))
     }
 
     /// Who changed the table, and why: the newest first, at most `limit`, all before `before`.

@@ -13,6 +13,7 @@ mod csv;
 mod directory;
 mod error;
 mod metrics;
+mod past;
 mod store;
 
 pub use csv::{RowError, export_csv, parse_csv};

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use crate::api::Api;
 use crate::peers::{START_BOUND, Server, Sites, await_greeting, target_dir};
 use crate::sandbox::Sandbox;
 use crate::wait;
@@ -131,12 +132,22 @@ impl Gateway {
 
     /// Runs an operator's command against it, whatever comes of it.
     pub fn cli(&self, args: &[&str]) -> Result<Output> {
-        let addresses = self.addresses.as_ref().context("the gateway was not started")?;
-        let admin = parse_address(&addresses["admin"])?;
-        let token = fs::read_to_string(self.sandbox.path(&self.data.join("admin.token")))?;
+        let (admin, token) = self.admin()?;
         let mut command = Command::new(binary());
         command.args(args).env("CAUSEWAY_ADMIN", admin.to_string());
         Ok(command.env("CAUSEWAY_TOKEN", token.trim()).output()?)
+    }
+
+    /// Its admin API, for many questions.
+    pub fn api(&self) -> Result<Api> {
+        let (admin, token) = self.admin()?;
+        Api::connect(admin, &token)
+    }
+
+    fn admin(&self) -> Result<(SocketAddr, String)> {
+        let addresses = self.addresses.as_ref().context("the gateway was not started")?;
+        let token = fs::read_to_string(self.sandbox.path(&self.data.join("admin.token")))?;
+        Ok((parse_address(&addresses["admin"])?, token))
     }
 
     /// As [`Gateway::cli`]; its standard output, or an error unless it exits 0.

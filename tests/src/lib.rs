@@ -11,6 +11,7 @@
 //! A [`sandbox::Sandbox`] owns every process and mount of a server, so that
 //! nothing outlives a test however it ends. The scenarios need root.
 
+pub mod api;
 pub mod certs;
 pub mod checker;
 pub mod dialogue;
