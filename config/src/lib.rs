@@ -36,6 +36,6 @@ pub use reference::reference;
 pub use reload::Reload;
 pub use types::{
     Admin, BareNewline, CertificateSenders, Chunking, Config, DeliverySettings, DeliveryTimeouts,
-    Hosts, IpPreference, Limits, Listener, Log, LogFormat, Portal, RelayDomain, Role, Routing,
-    Server, Site, SpoolSettings, TlsFiles, TlsPolicy,
+    Hosts, IpPreference, Limits, Listener, Log, LogFormat, Portal, RecipientCheck, RelayDomain,
+    Role, Routing, Server, Site, SpoolSettings, TlsFiles, TlsPolicy,
 };

@@ -25,6 +25,7 @@ pub struct Config {
     pub spool: SpoolSettings,
     pub limits: Limits,
     pub delivery: DeliverySettings,
+    pub recipient_check: RecipientCheck,
     pub log: Log,
     /// Every key with the value in force, as text, in the order of the reference page.
     pub(crate) settings: Vec<Setting>,
@@ -263,6 +264,25 @@ pub struct DeliveryTimeouts {
     /// For the reply after the final dot.
     pub data_done: Duration,
     pub quit: Duration,
+}
+
+/// How sites are asked whether they know a recipient, without mail.
+#[derive(Clone, Debug)]
+pub struct RecipientCheck {
+    pub accepted_for: Duration,
+    pub refused_for: Duration,
+    /// After a site could not be reached it is not asked for so long.
+    pub failed_for: Duration,
+    pub cache_max: usize,
+    pub connections_max: usize,
+    pub recipients_per_second: u16,
+    pub pause_after_refusal: Duration,
+    pub rcpt_timeout: Duration,
+    /// An answer that takes longer is a delayed one.
+    pub slow_after: Duration,
+    pub slow_max: usize,
+    pub recipients_max: usize,
+    pub time_max: Duration,
 }
 
 #[derive(Clone, Debug)]

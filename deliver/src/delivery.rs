@@ -22,6 +22,7 @@ use crate::queue::leg::{HopIndex, Leg, LegId, LegRecipient, Past};
 use crate::queue::{Kick, NewLeg, NewMessage, Queues, Shard};
 use crate::retry::RetrySettings;
 use crate::route::{Destination, Routes, View};
+use crate::verify::Verifier;
 use crate::{connection::Timeouts, queue::leg::Hold, worker};
 
 /// What delivery does alike for all hops.
@@ -37,6 +38,7 @@ pub struct Settings {
     pub bounce_bytes_max: u64,
     /// Octets of bodies that may stay in memory while they wait for their first attempt.
     pub memory_bodies_max: u64,
+    pub recipient_check: config::RecipientCheck,
 }
 
 /// Everything that delivery is built from.
@@ -63,6 +65,7 @@ pub(crate) struct Inner {
     pub settings: Settings,
     pub resolver: Resolver,
     pub metrics: DeliverMetrics,
+    pub verifier: Verifier,
     pub queues: Mutex<Queues<Arc<Message>>>,
     hops: RwLock<Hops>,
     shards: Vec<Handle>,
@@ -115,6 +118,7 @@ impl Delivery {
             spool: parts.spool,
             routes: parts.routes,
             queues: Mutex::new(Queues::new(parts.settings.memory_bodies_max)),
+            verifier: Verifier::new(parts.settings.recipient_check.clone()),
             settings: parts.settings,
             resolver: parts.resolver,
             metrics: parts.metrics,

@@ -134,6 +134,10 @@ impl Hop {
         matches!(self.key, HopKey::Site(_))
     }
 
+    pub(crate) fn is_site_named(&self, name: &SiteName) -> bool {
+        matches!(&self.key, HopKey::Site(it) if it == name)
+    }
+
     /// A host failed: its siblings go first for a while.
     pub(crate) fn shun(&self, host: &str, why: String, at: Instant) {
         let mut shunned = self.shunned.lock();

@@ -26,6 +26,7 @@ mod settle;
 mod site;
 mod targets;
 pub mod tls;
+mod verify;
 mod watch;
 mod worker;
 
@@ -34,3 +35,4 @@ pub use hop::{HopKey, HopSettings};
 pub use metrics::DeliverMetrics;
 pub use route::{Destination, Routes};
 pub use site::{ProbeStep, SiteView};
+pub use verify::RecipientVerdict;

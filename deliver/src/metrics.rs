@@ -27,6 +27,8 @@ pub struct DeliverMetrics {
     pub replies: IntCounterVec,
     /// DSNs made, by `kind`: failed, delayed, relayed.
     pub dsns: IntCounterVec,
+    /// Recipients that a site was asked about, by `hop`, `verdict` and where it came `from`: cache, site.
+    pub checks: IntCounterVec,
     /// Octets of bodies kept in memory between acceptance and delivery.
     pub cached_bytes: IntGauge,
 }
@@ -53,6 +55,7 @@ impl DeliverMetrics {
             Box::new(self.maybe_duplicates.clone()),
             Box::new(self.replies.clone()),
             Box::new(self.dsns.clone()),
+            Box::new(self.checks.clone()),
             Box::new(self.cached_bytes.clone()),
         ]
     }
@@ -115,6 +118,11 @@ impl DeliverMetrics {
                 &["hop", "row"],
             )?,
             dsns: counter("causeway_dsn_total", "Delivery status notifications made.", &["kind"])?,
+            checks: counter(
+                "causeway_recipient_checks_total",
+                "Recipients that a site was asked about without mail, by verdict; from the cache or the site.",
+                &["hop", "verdict", "from"],
+            )?,
             cached_bytes: cached,
         })
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
 use directory::Directory;
-use mail::{Address, AddressKey, Recipient, RecipientKind, Reply, Timestamp};
+use mail::{Address, AddressKey, Recipient, RecipientKind, Reply, SiteName, Timestamp};
 use router::{Admission, Decision, Domains, Facts, HoldReason, Route, SiteStates, Table};
 
 use crate::hop::HopKey;
@@ -107,6 +107,18 @@ pub struct View<'a> {
 }
 
 impl View<'_> {
+    /// How `site` would be told of a recipient.
+    pub fn onward(&self, site: &SiteName, address: &Address) -> Address {
+        let facts = Facts {
+            table: &self.table,
+            domains: &self.domains,
+            sites: &self.sites,
+            admission: Admission::Any,
+        };
+        let decision = router::decide(&facts, address);
+        router::onward(&self.domains, site, address, decision.entry())
+    }
+
     /// Where an accepted recipient goes now. `Err`: the table of this moment has no place for it.
     pub fn destination(&self, recipient: &Recipient) -> Result<Destination, Reply> {
         let facts = Facts {

@@ -93,6 +93,7 @@ pub(crate) fn delivery(config: &Config) -> Result<Settings, TlsError> {
         smart_host,
         bounce_bytes_max: config.delivery.bounce_bytes_max,
         memory_bodies_max: config.spool.memory_bodies_max,
+        recipient_check: config.recipient_check.clone(),
     })
 }
 

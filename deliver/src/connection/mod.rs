@@ -12,6 +12,7 @@
 //! decided here about a recipient's fate: see `fate`.
 
 mod body;
+mod check;
 mod error;
 mod open;
 mod outgoing;

@@ -191,7 +191,7 @@ impl Connection {
         }
     }
 
-    async fn ask(&mut self, line: &[u8], during: Stage) -> Result<Reply, AttemptError> {
+    pub(super) async fn ask(&mut self, line: &[u8], during: Stage) -> Result<Reply, AttemptError> {
         let was_usable = std::mem::replace(&mut self.is_usable, false);
         if !was_usable {
             return Err(AttemptError::Stale);
