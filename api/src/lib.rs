@@ -47,3 +47,7 @@ pub use table::{
     ImportOptions, Imported, ListQuery, MoveState, TableEdit, TableEdits, TableInfo,
 };
 pub use trace::{Story, StoryEvent, StoryRecipient, TraceQuery, Traced};
+pub use watch::{
+    Alert, AlertState, Dropped, DroppedWhy, FlowEvent, FlowKind, PlanEvent, Severity, SiteEvent,
+    StreamEvent, StreamQuery, TableEvent, Topic,
+};

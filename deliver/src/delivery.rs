@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use events::Events;
 use mail::{Domain, ReversePath, SiteName, Timestamp};
 use parking_lot::{Mutex, RwLock};
 use spool::{Message, Recovered, Spool};
@@ -49,6 +50,8 @@ pub struct Parts {
     pub settings: Settings,
     pub resolver: Resolver,
     pub metrics: DeliverMetrics,
+    /// Hears what becomes of mail and of sites.
+    pub events: Events,
     /// Runtimes whose threads carry sessions and connections.
     pub shards: Vec<Handle>,
     pub tracker: TaskTracker,
@@ -65,6 +68,7 @@ pub(crate) struct Inner {
     pub settings: Settings,
     pub resolver: Resolver,
     pub metrics: DeliverMetrics,
+    pub events: Events,
     pub verifier: Verifier,
     pub queues: Mutex<Queues<Arc<Message>>>,
     hops: RwLock<Hops>,
@@ -122,6 +126,7 @@ impl Delivery {
             settings: parts.settings,
             resolver: parts.resolver,
             metrics: parts.metrics,
+            events: parts.events,
             hops: RwLock::new(Hops::default()),
             shards: parts.shards,
             next_shard: AtomicUsize::new(0),

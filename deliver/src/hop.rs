@@ -64,6 +64,8 @@ pub(crate) struct Hop {
     pub index: HopIndex,
     pub settings: HopSettings,
     pub breaker: Mutex<Breaker>,
+    /// The state that was published last.
+    pub told: Mutex<Option<api::SiteState>>,
     /// Hosts that failed lately, tried after the others.
     shunned: Mutex<Vec<Shunned>>,
     /// When mail for it was last routed, in seconds since the start.
@@ -83,6 +85,7 @@ impl Hop {
         Self {
             key,
             index,
+            told: Mutex::default(),
             settings,
             breaker,
             shunned: Mutex::new(Vec::new()),

@@ -13,6 +13,7 @@ pub mod connection;
 mod delivery;
 pub mod dsn;
 pub mod fate;
+mod flow;
 mod hop;
 mod metrics;
 pub mod mx;

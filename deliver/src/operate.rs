@@ -167,7 +167,8 @@ impl Delivery {
     pub async fn act_on(&self, selector: &Selector, action: &Action, dry_run: bool) -> Acted {
         let wants_text = selector.recipient.is_some()
             || selector.sender.is_some()
-            || (matches!(action, Action::Bounce { .. }) && !dry_run);
+            || (matches!(action, Action::Bounce { .. }) && !dry_run)
+            || (self.0.events.wants_flow() && !dry_run);
         let mut rows = self.select(selector);
         let mut acted = Acted::default();
         while !rows.is_empty() {
@@ -213,11 +214,18 @@ impl Delivery {
             Action::Hold { by, why } => {
                 let what = What::Held { by: by.clone(), why: why.clone() };
                 let hold = Hold::Operator { by: by.clone(), why: why.clone() };
-                self.record(row.id, &leg.recipients, what).await && self.put(leg, &Next::Hold(hold))
+                let told = what.clone();
+                let done = self.record(row.id, &leg.recipients, what).await
+                    && self.put(leg, &Next::Hold(hold));
+                self.tell_done(row, leg, &told, done);
+                done
             }
             Action::Discard { by, why } => {
                 let what = What::Discarded { by: by.clone(), why: why.clone() };
-                self.settle_leg(row.id, leg, what).await
+                let told = what.clone();
+                let done = self.settle_leg(row.id, leg, what).await;
+                self.tell_done(row, leg, &told, done);
+                done
             }
             Action::Bounce { by, why } => {
                 let work = self.0.queues.lock().seize(leg.leg);
@@ -232,6 +240,14 @@ impl Delivery {
                     (None, _) => false,
                 }
             }
+        }
+    }
+
+    /// Whoever looks on hears of it; the envelope was read if somebody does.
+    fn tell_done(&self, row: &Queued, leg: &Waiting, what: &What, done: bool) {
+        let hop = self.hops().into_iter().find(|it| it.key.to_string() == leg.hop);
+        if let (Some(message), Some(hop), true) = (&row.message, hop, done) {
+            self.tell_what(message, &hop, what, &leg.recipients);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::FlowKind;
 use health::Event as HealthEvent;
 use mail::{Reply, Timestamp};
 use spool::{Event, Message, What};
@@ -92,6 +93,12 @@ pub(crate) async fn settle(
             let fates = bounce(delivery, transaction, from, &judged.bounces, now).await;
             let n = fates.iter().filter(|it| it.1 == Next::Settled).count();
             count_final(delivery, hop.index, "bounced", n);
+            tell_bounced(
+                delivery,
+                &transaction.message,
+                hop,
+                if n > 0 { &judged.bounces } else { &[] },
+            );
             judged.fates.extend(fates);
         }
         if !connection.capabilities().dsn {
@@ -100,6 +107,7 @@ pub(crate) async fn settle(
         log(hop, &prepared, &judged);
         for (what, recipients) in judged.events {
             count(delivery, hop, &what, recipients.len(), prepared.work.accepted_at, now);
+            delivery.tell_what(&transaction.message, hop, &what, &recipients);
             let id = prepared.work.id;
             delivery.0.spool.post(Event { id, recipients, at: now, what });
         }
@@ -348,6 +356,14 @@ async fn bounce(
     bounces.iter().map(|(index, reply)| (*index, next(reply))).collect()
 }
 
+fn tell_bounced(delivery: &Delivery, message: &Message, hop: &Hop, bounces: &[(u16, Reply)]) {
+    if delivery.0.events.wants_flow() {
+        let said: Vec<_> = bounces.iter().map(|(index, it)| (*index, it.to_string())).collect();
+        let said = said.iter().map(|(index, it)| (*index, it.as_str()));
+        delivery.tell(message, hop, FlowKind::Bounced, said);
+    }
+}
+
 /// The leg goes back to where it was.
 pub(crate) fn put_back(delivery: &Delivery, work: &Work<Arc<Message>>) {
     let hops = delivery.0.queues.lock().finish(work.leg, &[], false, now());
@@ -369,6 +385,9 @@ pub(crate) async fn expire(delivery: &Delivery, work: Work<Arc<Message>>, messag
     if notice::tell(delivery, message, &expired, notice, None).await {
         tracing::warn!(id = %work.id, "Expired.");
         count_final(delivery, work.hop, "expired", work.recipients.len());
+        if let Some(hop) = delivery.hop_at(work.hop) {
+            tell_bounced(delivery, message, &hop, &expired);
+        }
         finish_all(delivery, &work, &Next::Settled);
     } else {
         put_back(delivery, &work);
@@ -392,6 +411,9 @@ pub(crate) async fn bounce_by_order(
     let done = notice::tell(delivery, message, &given_up, notice, None).await;
     let next = if done { Next::Settled } else { Next::Again };
     count_final(delivery, work.hop, "bounced", if done { recipients.len() } else { 0 });
+    if let Some(hop) = delivery.hop_at(work.hop).filter(|_| done) {
+        tell_bounced(delivery, message, &hop, &given_up);
+    }
     let fates: Vec<_> = recipients.iter().map(|it| (*it, next.clone())).collect();
     let hops = delivery.0.queues.lock().finish(work.leg, &fates, false, now());
     delivery.kick(&hops);

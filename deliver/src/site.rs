@@ -51,10 +51,6 @@ impl Delivery {
     }
 
     fn view(&self, hop: &Hop) -> SiteView {
-        let at = |moment: Duration| {
-            let ago = self.moment().saturating_sub(moment);
-            Timestamp::from_micros(now().as_micros().saturating_sub(micros(ago)))
-        };
         let mut view = {
             let breaker = hop.breaker.lock();
             let ordered = breaker.ordered().cloned();
@@ -64,7 +60,7 @@ impl Delivery {
                 state: breaker.state(),
                 ordered_until: until.map(|it| now().plus(it.saturating_sub(self.moment()))),
                 ordered,
-                since: Some(at(breaker.since())),
+                since: Some(self.wall_clock(breaker.since())),
                 why: breaker.why().to_owned(),
                 hosts: hosts(hop),
                 tls: policy(hop).to_owned(),
@@ -182,10 +178,6 @@ fn hosts(hop: &Hop) -> Vec<(String, Option<String>)> {
             .collect(),
         Hosts::Mx(domain) => vec![(format!("MX of {domain}"), None)],
     }
-}
-
-fn micros(span: Duration) -> u64 {
-    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn policy(hop: &Hop) -> &'static str {

@@ -136,6 +136,7 @@ impl Delivery {
                     _ => Change::None,
                 };
                 let canary = breaker.canary_due(moment);
+                self.tell_state(&hop, &breaker);
                 (change, breaker.limit(), breaker.why().to_owned(), breaker.state(), canary)
             };
             self.apply(&hop, change, limit, &why, state);

@@ -4,9 +4,11 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::{FlowEvent, FlowKind};
+use events::Events;
 use mail::{Reply, SpoolId};
 use smtp::server::{Received, Session, Transaction};
-use spool::{Accepted, Event, Incoming, Receipt, Spool, SpoolError, What};
+use spool::{Accepted, Event, Incoming, Message, Receipt, Spool, SpoolError, What};
 use tokio::time::timeout;
 
 use crate::limits::MemoryLimits;
@@ -146,9 +148,29 @@ impl Body {
             message_id = head.message_id.as_deref().unwrap_or("-"),
             "Accepted."
         );
+        tell(&held.shared.events, &message, octets);
         held.shared.handoff.submit(message);
         accepted_reply(&receipt)
     }
+}
+
+/// Whoever looks on hears of each recipient.
+fn tell(events: &Events, message: &Message, octets: u64) {
+    events.flow(|| {
+        let at = message.accepted_at.to_string();
+        let one = move |recipient: &mail::Recipient| FlowEvent {
+            at: at.clone(),
+            kind: FlowKind::Accepted,
+            id: message.id.to_string(),
+            reverse_path: message.envelope.reverse_path.to_string(),
+            recipient: recipient.address.to_string(),
+            site: None,
+            size_bytes: Some(octets),
+            reply: None,
+            seconds: None,
+        };
+        message.envelope.recipients.iter().map(one).collect::<Vec<_>>()
+    });
 }
 
 const LATE: &str = "answered 451 before it was durable";

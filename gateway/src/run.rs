@@ -14,6 +14,7 @@ use arc_swap::ArcSwap;
 use config::Config;
 use deliver::{DeliverMetrics, Delivery, Routes};
 use directory::{Directory, DirectoryMetrics};
+use events::Events;
 use mail::Timestamp;
 use prometheus::Registry;
 use spool::{RealDisk, Recovery, Spool, SpoolMetrics, SystemClock};
@@ -30,6 +31,8 @@ use crate::{GatewayMetrics, Parts, Server, Serving, Shards, Shutdown, assemble, 
 
 /// Threads of the control runtime: admin, names, probes, timers.
 const CONTROL_THREADS: usize = 2;
+/// Who may look on at live events at the same time.
+const LISTENERS_MAX: usize = 64;
 
 /// Why the gateway did not start, in words for an operator; `source` says more.
 #[derive(Debug, thiserror::Error)]
@@ -164,6 +167,7 @@ pub(crate) fn start(
     let spool_metrics = SpoolMetrics::new();
     let (spool, recovery) = open_spool(&config, &spool_metrics, &registry)?;
     let routes = open_routes(&config, &registry)?;
+    let events = Events::new(began.1.as_micros(), LISTENERS_MAX);
     let delivery = Delivery::new(deliver::Parts {
         spool: spool.clone(),
         routes: Arc::clone(&routes),
@@ -172,6 +176,7 @@ pub(crate) fn start(
         resolver: assemble::resolver(&config)
             .tried(|| "cannot read the resolver's settings".into())?,
         metrics: DeliverMetrics::new(&registry).tried(metrics_twice)?,
+        events: events.clone(),
         shards: shards.handles().to_vec(),
         tracker: tracker.clone(),
         stop: stop.clone(),
@@ -187,6 +192,7 @@ pub(crate) fn start(
         spool: spool.clone(),
         policy: Arc::new(Recipients::new(Arc::clone(&routes))),
         handoff: Arc::new(move |message| to_deliver.submit(message)),
+        events: events.clone(),
         metrics,
         tracker: tracker.clone(),
         stop: stop.clone(),
@@ -215,6 +221,7 @@ pub(crate) fn start(
             turn: Arc::default(),
         },
         delivery,
+        events,
         overrides: Arc::new(overrides),
         spool: spool.clone(),
         spool_metrics,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use config::{Config, Listener};
+use events::Events;
 use spool::Spool;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -34,6 +35,8 @@ pub struct Parts {
     pub spool: Spool,
     pub policy: Arc<dyn Policy>,
     pub handoff: Arc<dyn Handoff>,
+    /// Hears of what is accepted.
+    pub events: Events,
     pub metrics: GatewayMetrics,
     /// Waits for sessions at the end.
     pub tracker: TaskTracker,
@@ -110,11 +113,12 @@ impl Server {
             .iter()
             .map(|it| bound(config, it, n_shards, &parts.metrics))
             .collect::<Result<_, _>>()?;
-        let Parts { spool, policy, handoff, metrics, tracker, stop } = parts;
+        let Parts { spool, policy, handoff, events, metrics, tracker, stop } = parts;
         let shared = Arc::new(Shared {
             spool,
             policy,
             handoff,
+            events,
             metrics,
             connections: Arc::new(Connections::default()),
             stress: Stress::default(),

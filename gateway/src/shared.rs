@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use events::Events;
 use mail::Timestamp;
 use spool::Spool;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,7 @@ pub(crate) struct Shared {
     pub(crate) spool: Spool,
     pub(crate) policy: Arc<dyn Policy>,
     pub(crate) handoff: Arc<dyn Handoff>,
+    pub(crate) events: Events,
     pub(crate) metrics: GatewayMetrics,
     pub(crate) connections: Arc<Connections>,
     pub(crate) stress: Stress,

@@ -29,6 +29,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use config::{Config, Mistake};
 use deliver::{Delivery, Routes};
+use events::Events;
 use mail::{SiteName, Timestamp};
 use spool::{Settled, Spool, SpoolMetrics};
 
@@ -41,6 +42,8 @@ pub struct Control {
     pub config_path: PathBuf,
     pub routes: Arc<Routes>,
     pub delivery: Delivery,
+    /// Told of every edit of the table and every step of a plan.
+    pub events: Events,
     pub overrides: Arc<Overrides>,
     pub spool: Spool,
     pub spool_metrics: SpoolMetrics,

@@ -128,7 +128,7 @@ impl Control {
             let rehearse = move || rehearse(&directory.snapshot(), &request);
             return blocking(rehearse).await;
         }
-        let author = request.author.clone();
+        let (author, reason) = (request.author.clone(), request.reason.clone());
         let (committed, before, after) = blocking(move || {
             let before = directory.snapshot();
             let committed = directory.edit(&request).map_err(edit_error)?;
@@ -136,6 +136,15 @@ impl Control {
         })
         .await?;
         self.delivery.table_changed(&committed.changed);
+        self.events.table(api::TableEvent {
+            at: self.now().to_string(),
+            generation: committed.generation,
+            author: author.clone(),
+            reason: Some(reason).filter(|it| !it.is_empty()),
+            added: committed.added as u64,
+            changed: committed.changed_n as u64,
+            removed: committed.removed as u64,
+        });
         tracing::info!(
             generation = committed.generation,
             author,

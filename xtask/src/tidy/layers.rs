@@ -12,7 +12,7 @@ use super::{Finding, read};
 const LAYERS: &[&[&str]] = &[
     &["mail", "webui"],
     &["smtp", "router", "config", "api", "health"],
-    &["directory", "recipients", "access", "spool"],
+    &["directory", "recipients", "access", "spool", "events"],
     &["deliver"],
     &["admin"],
     &["gateway"],
