@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-use crate::{Change, Entry, TableEdit};
+use crate::{Change, Entry, MoveState, TableEdit};
 
 /// How far a plan has come.
 ///
@@ -243,7 +243,7 @@ pub struct PlanImport {
     #[serde(default)]
     pub home: Option<String>,
     #[serde(default)]
-    pub state: Option<crate::MoveState>,
+    pub state: Option<MoveState>,
     #[serde(default)]
     pub batch: Option<String>,
     /// Columns that nobody knows are left out with a warning.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::Rail;
+use crate::{Blocked, Rail};
 
 /// Where a mailbox is on its way. product.md: `on_prem → syncing → cutover → cloud → settled`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -219,6 +219,9 @@ pub struct Changed {
     pub removed: u64,
     /// Each address that differs now: with it one can go back. Empty for imports.
     pub changes: Vec<Change>,
+    /// With `dry_run`: the rails that would stop it. Otherwise those that were overridden.
+    #[serde(default)]
+    pub blocked: Vec<Blocked>,
 }
 
 /// One entry before and after.
@@ -269,6 +272,12 @@ pub struct Imported {
     pub added: u64,
     pub changed: u64,
     pub removed: u64,
+    /// As in [`Changed`].
+    #[serde(default)]
+    pub blocked: Vec<Blocked>,
+    /// Columns that were not read, and why.
+    #[serde(default)]
+    pub remarks: Vec<String>,
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::control::{Control, Overrides};
+use crate::control::{Control, Overrides, Planner, keep_plans};
 use crate::recipients::Recipients;
 use crate::reload::Reloader;
 use crate::{GatewayMetrics, Parts, Server, Serving, Shards, Shutdown, assemble, finish};
@@ -228,7 +228,9 @@ pub(crate) fn start(
         started: began,
         recovered,
         sessions,
+        planner: Planner::default(),
     });
+    tracker.spawn_on(keep_plans(Arc::clone(&backend), stop.clone()), control.handle());
     let address = admin.local_addr().tried(|| "cannot use the admin socket".into())?;
     serve_admin(Arc::clone(&backend), &token_file, registry, admin, &tracker, &stop)?;
     write_addresses(&data_dir, address, &serving)?;

@@ -1,7 +1,7 @@
 //! From wishes to changes: what edits come to on one table, or everything that speaks against them.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry as Claim;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use mail::{AddressKey, Timestamp};
@@ -107,6 +107,20 @@ impl Table {
         let mut rows = draft.rows;
         rows.retain(RowChange::is_change);
         Ok(Changes { generation, rows })
+    }
+
+    /// The rows that `edits`, which came to `changes`, leave as they are.
+    pub fn stays(&self, edits: &[Edit], changes: &Changes) -> Vec<Arc<Row>> {
+        let changed: HashSet<&AddressKey> =
+            changes.rows.iter().filter_map(RowChange::key).collect();
+        let mut seen = HashSet::new();
+        let key = |it: &Edit| match it {
+            Edit::Put(put) => put.address.key(),
+            Edit::Remove(key) => key.clone(),
+        };
+        let keys = edits.iter().map(key).filter(|it| !changed.contains(it));
+        let rows = keys.filter_map(|it| self.row(it.as_str()).cloned());
+        rows.filter(|it| seen.insert(it.key().clone())).collect()
     }
 
     /// Carries rows that were planned on an earlier table over to this one: exactly those, or every

@@ -9,7 +9,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use queue::{ActArgs, QueueCommand, SelectorArgs};
-pub(crate) use route::{EditArgs, ImportArgs, ListArgs, RouteCommand, SetArgs};
+pub(crate) use route::{
+    ApplyArgs, EditArgs, ImportArgs, ListArgs, PlanArgs, PlansArgs, RollbackArgs, RouteCommand,
+    SetArgs,
+};
 pub(crate) use site::{OverrideArgs, SiteCommand};
 
 const AFTER_HELP: &str = "\

@@ -65,6 +65,13 @@ impl Format {
         }
     }
 
+    pub(super) const fn address_column(self) -> &'static str {
+        match self {
+            Self::Causeway => COLUMNS[0],
+            _ => "EmailAddress",
+        }
+    }
+
     /// Rows that Exchange Online takes in one file.
     pub(super) const fn rows_max(self) -> usize {
         match self {
@@ -91,8 +98,10 @@ impl Format {
             Self::Imap
         } else if any(REMOTE_MOVE) {
             Self::RemoteMove
-        } else {
+        } else if has("EmailAddress") {
             Self::Staged
+        } else {
+            Self::Causeway
         }
     }
 }

@@ -81,9 +81,8 @@ pub fn parse_file(
         }
     };
     if layout.places[0].is_none() {
-        let name = if layout.format == Format::Causeway { "address" } else { "EmailAddress" };
+        let name = layout.format.address_column();
         errors.push(error(line, name, "this column is missing from the header"));
-        return Err(errors);
     }
     if layout.places[1].is_none() && options.home.is_none() {
         let message = match layout.format {
@@ -91,6 +90,9 @@ pub fn parse_file(
             _ => "such a file does not say where to: give the home beside it (--home SITE)",
         };
         errors.push(error(line, "home", message));
+    }
+    if layout.places[0].is_none() {
+        return Err(errors);
     }
     if bytes.len() > layout.format.bytes_max() {
         let message = "more than 10 MB: Exchange Online does not take it; split the file";
@@ -165,7 +167,8 @@ impl Import<'_> {
         let texts: [Option<String>; COLUMNS.len()] = std::array::from_fn(text);
         let [address, home, state, batch, cloud_address, aliases, note] = texts;
 
-        let address = self.address(line, "address", &address.unwrap_or_default());
+        let name = self.layout.format.address_column();
+        let address = self.address(line, name, &address.unwrap_or_default());
         let home = match (home, &self.options.home) {
             (Some(home), _) => self.home(line, &home),
             (None, Some(home)) => Some(home.clone()),
@@ -194,7 +197,8 @@ impl Import<'_> {
         put.cloud_address = cloud_address;
         put.aliases = aliases;
         for problem in put.problems(self.domains) {
-            self.errors.push(error(line, problem.column, problem.message));
+            let column = if problem.column == "address" { name } else { problem.column };
+            self.errors.push(error(line, column, problem.message));
         }
         self.claim(line, &put);
         (self.errors.len() == noted).then(|| Edit::Put(Box::new(put)))
@@ -239,7 +243,7 @@ impl Import<'_> {
 
     /// Within one file an address stands once, as a mailbox or as an alias of one.
     fn claim(&mut self, line: usize, put: &Put) {
-        let own = std::iter::once((put.address.key(), "address"));
+        let own = std::iter::once((put.address.key(), self.layout.format.address_column()));
         let aliases: &[Address] = match &put.aliases {
             Field::Is(aliases) => aliases,
             Field::Keep | Field::Clear => &[],

@@ -35,6 +35,8 @@ use spool::{Settled, Spool, SpoolMetrics};
 
 use crate::reload::{ReloadError, Reloader};
 pub use overrides::Overrides;
+pub use plans::Planner;
+pub(crate) use plans::keep_plans;
 
 /// What the admin API is served from.
 pub struct Control {
@@ -52,10 +54,11 @@ pub struct Control {
     /// The spool of the last run has been read through.
     pub recovered: Arc<AtomicBool>,
     pub sessions: prometheus::IntGauge,
+    pub planner: Planner,
 }
 
 impl Control {
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         Timestamp::from_system(SystemTime::now())
     }
 

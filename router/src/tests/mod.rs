@@ -2,6 +2,7 @@
 
 mod edits;
 mod properties;
+mod rails;
 mod routes;
 
 use mail::{Address, SiteName, Template, Timestamp, Unlisted};
