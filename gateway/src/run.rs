@@ -227,6 +227,7 @@ pub(crate) fn start(
         spool_metrics,
         started: began,
         recovered,
+        listings: Arc::default(),
         sessions,
         planner: Planner::default(),
     });

@@ -1,6 +1,7 @@
 //! The gateway as the admin API asks it: parses what operators wrote, calls one piece of the
 //! gateway, and puts its answer into the API's types.
 
+mod listings;
 mod moves;
 mod overrides;
 mod plans;
@@ -34,6 +35,7 @@ use mail::{SiteName, Timestamp};
 use spool::{Settled, Spool, SpoolMetrics};
 
 use crate::reload::{ReloadError, Reloader};
+pub use listings::Listings;
 pub use overrides::Overrides;
 pub use plans::Planner;
 pub(crate) use plans::keep_plans;
@@ -55,6 +57,8 @@ pub struct Control {
     pub recovered: Arc<AtomicBool>,
     pub sessions: prometheus::IntGauge,
     pub planner: Planner,
+    /// Of the table, by position.
+    pub listings: Arc<Listings>,
 }
 
 impl Control {
