@@ -5,6 +5,7 @@ mod gateway;
 mod harness;
 mod help;
 mod mail;
+mod plans;
 mod route;
 
 use expect_test::Expect;

@@ -175,6 +175,8 @@ impl Import<'_> {
             // Said once, of the header.
             (None, None) => None,
         };
+        // The rest of the row is looked at all the same.
+        let home = home.or_else(|| self.domains.sites().next().cloned());
         let state = state.filter(|it| !it.is_empty()).map(|it| self.state(line, &it));
         let batch = field(batch, |it| Some(it.into()));
         let note = field(note, |it| Some(it.into()));

@@ -135,17 +135,56 @@ fn every_mistake_is_listed_and_no_password_repeated() {
         line 8: text after a closing quote: want a comma or the end of the line
     "#]];
     check(file.as_bytes(), &to_cloud(), want);
-    check(&utf16(file, true), &FileOptions { home: None, ..to_cloud() }, expect![[""]]);
+    check(
+        &utf16(file, true),
+        &FileOptions { home: None, ..to_cloud() },
+        expect![[r#"
+        line 1: Departement: unknown column: there are EmailAddress, Password, ForceChangePassword
+        line 1: home: such a file does not say where to: give the home beside it (--home SITE)
+        line 2: ForceChangePassword: want True or False
+        line 3: EmailAddress: address has no @
+        line 4: EmailAddress: elsewhere.example is not a relay domain: add it to the configuration
+        line 5: Password: Exchange Online wants 8 characters or more
+        line 6: EmailAddress: anna@contoso.example is in line 2 already
+        line 7: want 4 fields as in the header, not 3
+        line 8: text after a closing quote: want a comma or the end of the line
+    "#]],
+    );
     let known = FileOptions { allow_unknown_columns: true, ..to_cloud() };
     let two = "EmailAddress,Department\nanna@contoso.example,x\n";
-    check(two.as_bytes(), &known, expect![[""]]);
-    check(b"EmailAddress,UserName\nanna@contoso.example,\n", &to_cloud(), expect![[""]]);
+    check(
+        two.as_bytes(),
+        &known,
+        expect![[r#"
+        staged
+        address,home,state,batch,cloud_address,aliases,note
+        anna@contoso.example,cloud,syncing,wave 7,,,
+        unknown columns were left out: Department
+    "#]],
+    );
+    check(
+        b"EmailAddress,UserName\nanna@contoso.example,\n",
+        &to_cloud(),
+        expect![[r#"
+        line 1: Password: this column is missing from the header
+        line 2: UserName: this must not be empty
+    "#]],
+    );
     check(
         b"EmailAddress,MailboxType,LargeItemLimit\nanna@contoso.example,Both,many\n",
         &to_cloud(),
-        expect![[""]],
+        expect![[r#"
+            line 2: MailboxType: want PrimaryOnly, ArchiveOnly or PrimaryAndArchive
+            line 2: LargeItemLimit: want a number, or unlimited
+        "#]],
     );
-    check(b"EmailAddress,Password\n\n,\n", &to_cloud(), expect![[""]]);
+    check(
+        b"EmailAddress,Password\n\n,\n",
+        &to_cloud(),
+        expect![[r#"
+        line 1: there is no row below the header
+    "#]],
+    );
 }
 
 #[test]
