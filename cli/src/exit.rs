@@ -66,7 +66,7 @@ impl Failure {
     pub(crate) fn from_problem(doing: &str, problem: Problem) -> Self {
         let exit = match problem.code.as_str() {
             "conflict" => Exit::Conflict,
-            "unauthorized" => Exit::Unauthorised,
+            "unauthorized" | "second_factor" | "forbidden" => Exit::Unauthorised,
             "blocked" => Exit::Blocked,
             _ => Exit::Failed,
         };
@@ -83,6 +83,7 @@ impl Failure {
             problem.detail
         };
         let details = problem.errors.iter().map(|it| format!("{}: {}", it.place, it.message));
+        let details = details.chain(problem.move_conflicts.iter().map(move_conflict));
         Self {
             exit,
             message: format!("cannot {doing}: {said}"),
@@ -91,7 +92,7 @@ impl Failure {
             hint: match exit {
                 // Each rail says what to do about it.
                 Exit::Blocked => None,
-                Exit::Unauthorised => Some(TOKEN_HINT.to_owned()),
+                Exit::Unauthorised if problem.code == "unauthorized" => Some(TOKEN_HINT.to_owned()),
                 _ => problem.hint,
             },
         }
@@ -136,6 +137,16 @@ fn conflict_lines(it: &RowConflict) -> Vec<String> {
     ]
 }
 
+fn move_conflict(it: &api::MoveConflict) -> String {
+    let expected = it.expected.map(|it| format!(", you saw generation {it}")).unwrap_or_default();
+    match (it.actual, it.state) {
+        (Some(actual), Some(state)) => {
+            format!("{}: {} since generation {actual}{expected}", it.address, state.as_str())
+        }
+        _ => format!("{}: it is not in the table{expected}", it.address),
+    }
+}
+
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Self::failed(format!("{error:#}"))
@@ -151,6 +162,7 @@ mod tests {
         for (code, exit) in [
             ("conflict", Exit::Conflict),
             ("unauthorized", Exit::Unauthorised),
+            ("forbidden", Exit::Unauthorised),
             ("blocked", Exit::Blocked),
             ("invalid", Exit::Failed),
             ("something new", Exit::Failed),

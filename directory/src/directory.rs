@@ -6,12 +6,15 @@ use std::time::Instant;
 
 use arc_swap::{ArcSwap, Guard};
 use mail::{AddressKey, Timestamp};
-use router::{Changes, Edit, RowChange, Table};
+use router::{Changes, Edit, MoveState, RowChange, Table};
 
+use crate::cutovers::{Cutover, Cutovers};
+use crate::moves::way_here;
 use crate::past::Past;
 use crate::plans::PlanStep;
 use crate::revision::{Because, Chain, Revision};
 use crate::store::{self, Generation, PastEntry, Store};
+use crate::syncs::Syncs;
 use crate::{DirectoryError, DirectoryMetrics, EditError, EditOutcome};
 
 /// Who lives where, now and at any earlier generation. Cheap to clone; all clones are one.
@@ -25,6 +28,8 @@ struct Shared {
     /// Held by one edit at a time, from plan to publish.
     store: Mutex<Store>,
     past: Past,
+    cutovers: Cutovers,
+    syncs: Syncs,
     metrics: DirectoryMetrics,
 }
 
@@ -60,12 +65,16 @@ impl Directory {
         let table = store.load()?;
         metrics.loaded(&table);
         tracing::info!(generation = table.generation(), rows = table.len(), "Table loaded.");
+        let cutovers = Cutovers::default();
+        cutovers.load(cut_over_before(&store, &table)?.into_iter());
         let current = ArcSwap::from_pointee(table);
         Ok(Self {
             shared: Arc::new(Shared {
                 current,
                 store: Mutex::new(store),
                 past: Past::default(),
+                cutovers,
+                syncs: Syncs::open(path)?,
                 metrics,
             }),
         })
@@ -125,6 +134,18 @@ impl Directory {
         if let Some(expected) = request.expect_generation.filter(|it| *it != actual) {
             return Err(EditError::Conflict { expected, actual });
         }
+        self.commit(&mut store, &table, request, because)
+    }
+
+    /// Plans on `table`, which is the current one, commits and publishes. `None` when nothing would
+    /// change.
+    pub(crate) fn commit(
+        &self,
+        store: &mut Store,
+        table: &Table,
+        request: &EditRequest,
+        because: &Because,
+    ) -> Result<Option<Changes>, EditError> {
         let changes = table.plan(&request.edits, request.at).map_err(EditError::Problems)?;
         if changes.rows.is_empty() {
             return Ok(None);
@@ -136,7 +157,7 @@ impl Directory {
             reason: request.reason.clone(),
             because: because.in_lines(),
         };
-        self.publish(&mut store, &table, &changes, &revision, None)?;
+        self.publish(store, table, &changes, &revision, None)?;
         Ok(Some(changes))
     }
 
@@ -155,7 +176,24 @@ impl Directory {
             return Ok(false);
         }
         self.shared.current.store(Arc::new(next));
+        self.shared.cutovers.changed(changes);
         Ok(true)
+    }
+
+    pub(crate) fn committed(&self, changes: Option<&Changes>) -> Committed {
+        if let Some(changes) = changes {
+            self.shared.metrics.committed(changes);
+        }
+        let generation = self.current().generation();
+        changes.map_or_else(|| Committed::nothing(generation), Committed::from)
+    }
+
+    pub(crate) fn syncs(&self) -> &Syncs {
+        &self.shared.syncs
+    }
+
+    pub(crate) fn cut_over(&self) -> &Cutovers {
+        &self.shared.cutovers
     }
 
     /// The table as it was; `None` for a generation that is not there yet. Reads it from disk,
@@ -208,6 +246,18 @@ impl Directory {
     pub(crate) fn store(&self) -> MutexGuard<'_, Store> {
         self.shared.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The cutovers of a table that an earlier run left.
+fn cut_over_before(store: &Store, table: &Table) -> Result<Vec<Cutover>, DirectoryError> {
+    let rows = table.page(None, usize::MAX, |it| it.state == MoveState::Cutover);
+    let mut cutovers = Vec::with_capacity(rows.len());
+    for entry in rows {
+        let key = entry.address.key();
+        let since = way_here(&store.history_of(&key)?).1.unwrap_or(entry.changed_at);
+        cutovers.push(Cutover { key, generation: entry.generation, since });
+    }
+    Ok(cutovers)
 }
 
 #[cfg(test)]

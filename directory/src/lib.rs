@@ -10,22 +10,30 @@
 //! The file's layout: docs/formats/table.md.
 
 mod csv;
+mod cutovers;
 mod directory;
 mod error;
 mod lines;
 mod metrics;
+mod moves;
 mod past;
 mod plans;
 mod revision;
 mod store;
+mod syncs;
 
 pub use csv::{FileOptions, Format, RowError, TableFile, export_csv, parse_csv, parse_file};
+pub use cutovers::{Cutover, CutoverClock};
 pub use directory::{Committed, Directory, EditRequest};
 pub use error::{ApplyError, DirectoryError, EditError};
 pub use metrics::{DirectoryMetrics, EditOutcome};
+pub use moves::{
+    CUTOVER_ENDED_BY, MoveRow, MoveStep, RowConflict, StepFailure, StepRequest, Stepped, Steps,
+};
 pub use plans::{Application, NewPlan, PlanStep, StoredPlan, UNCHANGED_KEPT_MAX, plan_text};
 pub use revision::{Because, Chain, Hash, hex, plan_hash};
 pub use store::{Generation, PastEntry};
+pub use syncs::SyncReport;
 
 #[cfg(test)]
 mod tests;

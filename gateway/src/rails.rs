@@ -8,7 +8,7 @@ use api::{Blocked, Impact, RailOverride};
 use config::{BatchSynced, Config, Hosts, SecondPerson};
 use deliver::{Delivery, RecipientVerdict, Routes};
 use mail::{Address, SiteName, Timestamp};
-use router::{Changes, Domains, RailFacts, RailPolicy, Refusal, Table, Tripped};
+use router::{Changes, Domains, RailFacts, RailPolicy, Refusal, SyncFact, Table, Tripped};
 
 /// How a change is made: it decides who may pass which rail, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,14 @@ impl Rails<'_> {
             refused,
             ourselves: &ourselves,
             target_address: &|_| None,
-            sync: &|_| None,
+            sync: &|key| {
+                let report = self.routes.directory().sync_of(key)?;
+                Some(SyncFact {
+                    items_total: report.items_total,
+                    items_done: report.items_done,
+                    age: report.last_sync_at.map(|it| self.now.since(it)),
+                })
+            },
             frozen: window.as_deref(),
         };
         let tripped = router::rails(&facts);

@@ -22,6 +22,7 @@ mod plan;
 mod rails;
 mod sites;
 mod table;
+mod transition;
 
 pub use decide::{Admission, Decision, Facts, HoldReason, Route, decide};
 pub use domains::{Domains, Rules};
@@ -36,6 +37,7 @@ pub use rails::{
 };
 pub use sites::{SiteState, SiteStates};
 pub use table::{Listed, Table};
+pub use transition::{EDGES, Edge, HomeAfter, Standing, StepError, WayHere, step, step_back};
 
 #[cfg(test)]
 mod tests;

@@ -4,9 +4,11 @@ mod chain;
 mod plans;
 mod read;
 mod rows;
+mod syncs;
 mod write;
 
 pub(crate) use rows::aliases_text;
+pub(crate) use syncs::SyncStore;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};

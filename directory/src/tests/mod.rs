@@ -6,6 +6,7 @@ mod edits;
 mod files;
 mod history;
 mod microsoft;
+mod moves;
 mod readers;
 mod revisions;
 

@@ -22,7 +22,7 @@ use crate::Shards;
 use crate::run::{Started, start};
 
 /// Two sites at which nobody listens; port 9 is discard.
-const CONFIG: &str = r#"
+pub(super) const CONFIG: &str = r#"
 [server]
 hostname = "gw.example"
 data_dir = "DIR"
@@ -52,18 +52,18 @@ free_inodes_min = 0
 segment_bytes = "4MiB"
 "#;
 
-struct Gateway {
+pub(super) struct Gateway {
     started: Option<Started>,
     shards: Option<Shards>,
     runtime: Runtime,
 }
 
 impl Gateway {
-    fn start(dir: &Path) -> Self {
+    pub(super) fn start(dir: &Path) -> Self {
         Self::start_with(dir, CONFIG)
     }
 
-    fn start_with(dir: &Path, config: &str) -> Self {
+    pub(super) fn start_with(dir: &Path, config: &str) -> Self {
         let path = dir.join("causeway.toml");
         let text = config.replace("DIR", &dir.display().to_string());
         std::fs::write(&path, text).unwrap();
@@ -74,11 +74,11 @@ impl Gateway {
         Self { started: Some(started), shards: Some(shards), runtime }
     }
 
-    fn control(&self) -> Arc<Control> {
+    pub(super) fn control(&self) -> Arc<Control> {
         Arc::clone(&self.started.as_ref().unwrap().control)
     }
 
-    fn ask<T>(&self, question: impl Future<Output = T>) -> T {
+    pub(super) fn ask<T>(&self, question: impl Future<Output = T>) -> T {
         self.runtime.block_on(question)
     }
 }
@@ -97,7 +97,7 @@ impl Drop for Gateway {
 }
 
 /// One message, as a stranger sends it.
-fn send(gateway: &Gateway, recipient: &str) {
+pub(super) fn send(gateway: &Gateway, recipient: &str) {
     let addresses = gateway.control().reloader.serving.addresses();
     let (_, address) = addresses.first().unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
@@ -115,7 +115,7 @@ fn send(gateway: &Gateway, recipient: &str) {
     until("250 ");
 }
 
-fn author() -> Author {
+pub(super) fn author() -> Author {
     Author("maria".into())
 }
 

@@ -1,9 +1,11 @@
 //! Decisions and edits as data.
 
 mod edits;
+mod explained;
 mod properties;
 mod rails;
 mod routes;
+mod transitions;
 
 use mail::{Address, SiteName, Template, Timestamp, Unlisted};
 

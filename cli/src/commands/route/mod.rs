@@ -7,6 +7,7 @@ mod history;
 mod list;
 mod plan;
 mod plans;
+mod simulate;
 
 use super::Console;
 use crate::args::RouteCommand;
@@ -27,6 +28,7 @@ pub(super) async fn run(command: RouteCommand, console: &mut Console<'_>) -> Res
         RouteCommand::Plans(args) => plans::run(args, console).await,
         RouteCommand::Diff { from, to } => diff::run(from, to, console).await,
         RouteCommand::Verify => diff::verify(console).await,
+        RouteCommand::Simulate(args) => simulate::run(args, console).await,
         RouteCommand::History { limit } => history::run(limit, console).await,
         RouteCommand::Export { file, generation } => {
             files::export(&file, generation, console).await

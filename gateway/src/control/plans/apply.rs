@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use admin::{Author, BackendError};
 use api::{ApplyRequest, Canary, CanaryProgress, Plan, PlanState, RailOverride};
-use directory::{Application, ApplyError, Because, Committed};
+use directory::{Application, ApplyError, Because};
 use router::RowChange;
 
 use super::document::{Document, Kept, meanwhile, name};
@@ -202,35 +202,10 @@ impl Control {
             Ok((committed, document))
         })
         .await?;
-        self.announce(&committed, &plan.author, plan.reason.clone());
+        self.committed(&committed, &plan.author, plan.reason.as_deref().unwrap_or_default());
         let plan = Plan { id: name(kept.id), ..document.plan };
         self.tell_plan(&plan);
         Ok(plan)
-    }
-
-    /// Everybody hears of a new generation: mail that waits, whoever looks on, the log.
-    pub(crate) fn announce(&self, committed: &Committed, author: &str, reason: Option<String>) {
-        if committed.changed.is_empty() {
-            return;
-        }
-        self.delivery.table_changed(&committed.changed);
-        self.events.table(api::TableEvent {
-            at: self.now().to_string(),
-            generation: committed.generation,
-            author: author.to_owned(),
-            reason: reason.filter(|it| !it.is_empty()),
-            added: committed.added as u64,
-            changed: committed.changed_n as u64,
-            removed: committed.removed as u64,
-        });
-        tracing::info!(
-            generation = committed.generation,
-            author,
-            added = committed.added,
-            changed = committed.changed_n,
-            removed = committed.removed,
-            "The table has changed."
-        );
     }
 }
 
