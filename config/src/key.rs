@@ -53,6 +53,8 @@ pub(crate) enum Kind {
     Durations {
         max_s: u64,
     },
+    /// When something is not done.
+    Windows,
 }
 
 #[derive(Clone, Copy)]
@@ -104,6 +106,7 @@ impl Kind {
             Self::Addresses => "list of ADDRESS:PORT".into(),
             Self::Sections => "list of names".into(),
             Self::Names => "list of DNS names".into(),
+            Self::Windows => "list of windows of time".into(),
             Self::Durations { max_s } => format!("list of durations up to {}", span_text(max_s)),
         }
     }
