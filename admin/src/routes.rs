@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::handlers::{access, health, moves, plans, queue, recipients, site, table, trace, watch};
+use crate::help;
 use crate::metrics::AdminMetrics;
 use crate::openapi;
 use crate::problem::Failure;
@@ -35,7 +36,7 @@ pub(crate) struct Shared {
     pub(crate) imports: Arc<Semaphore>,
     tracker: TaskTracker,
     tokens: Tokens,
-    metrics: AdminMetrics,
+    pub(crate) metrics: AdminMetrics,
 }
 
 pub(crate) type App = State<Arc<Shared>>;
@@ -81,6 +82,9 @@ fn open() -> Router<Arc<Shared>> {
         .route(path::LIVEZ, get(health::livez))
         .route(path::READYZ, get(health::readyz))
         .route(path::METRICS, get(health::metrics))
+        .route("/help", get(help::index))
+        .route("/help/", get(help::index))
+        .route("/help/{page}", get(help::page))
 }
 
 /// Everything that wants a token, unknown paths below `/api/v1` included.

@@ -24,6 +24,7 @@ pub const QUEUE_ACTIONS: &str = "/api/v1/queue/actions";
 pub const QUEUE_MESSAGES: &str = "/api/v1/queue/messages";
 pub const SITES: &str = "/api/v1/sites";
 pub const TRACE: &str = "/api/v1/trace";
+pub const STREAM: &str = "/api/v1/stream";
 pub const LEDGER_VERIFY: &str = "/api/v1/ledger/verify";
 
 /// Request header: who asks, as they call themselves. It goes into the history of the table and into

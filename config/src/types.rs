@@ -173,6 +173,7 @@ pub struct Admin {
     pub bind: SocketAddr,
     /// `None`: the first start writes `admin.token` into the data folder.
     pub token_file: Option<PathBuf>,
+    pub stream_listeners_max: usize,
 }
 
 #[derive(Clone, Debug)]

@@ -31,8 +31,6 @@ use crate::{GatewayMetrics, Parts, Server, Serving, Shards, Shutdown, assemble, 
 
 /// Threads of the control runtime: admin, names, probes, timers.
 const CONTROL_THREADS: usize = 2;
-/// Who may look on at live events at the same time.
-const LISTENERS_MAX: usize = 64;
 
 /// Why the gateway did not start, in words for an operator; `source` says more.
 #[derive(Debug, thiserror::Error)]
@@ -167,7 +165,7 @@ pub(crate) fn start(
     let spool_metrics = SpoolMetrics::new();
     let (spool, recovery) = open_spool(&config, &spool_metrics, &registry)?;
     let routes = open_routes(&config, &registry)?;
-    let events = Events::new(began.1.as_micros(), LISTENERS_MAX);
+    let events = Events::new(began.1.as_micros(), config.admin.stream_listeners_max, stop.clone());
     let delivery = Delivery::new(deliver::Parts {
         spool: spool.clone(),
         routes: Arc::clone(&routes),

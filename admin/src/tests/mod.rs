@@ -4,6 +4,7 @@ mod changes;
 mod client;
 mod limits;
 mod requests;
+mod stream;
 
 use expect_test::expect_file;
 

@@ -6,6 +6,8 @@ use crate::endpoints;
 #[tokio::test]
 async fn a_token_is_wanted_for_all_but_health_and_metrics() {
     let server = Server::start().await;
+    // Live events would not end.
+    server.backend.state().closed.cancel();
     for endpoint in endpoints() {
         let method = endpoint.method.to_uppercase();
         let path = endpoint.path.replace("{name}", "x");

@@ -17,6 +17,7 @@ pub(crate) const SERVER: &[Key] = &[
 pub(crate) const ADMIN: &[Key] = &[
     Key::new("bind", Kind::Bind, Value("\"127.0.0.1:8025\""), "Address of API, console, /metrics, /livez and /readyz.").at_start(),
     Key::new("token_file", Kind::Path, Absent("`admin.token` in `data_dir`, written at the first start"), "File with the administrator's token.").at_start(),
+    Key::new("stream_listeners_max", Kind::Count { min: 1, max: 200 }, Value("64"), "Connections that follow live events at the same time; another one is answered 503.").at_start(),
 ];
 
 #[rustfmt::skip]
@@ -45,7 +46,11 @@ fn or_processors(threads: usize) -> usize {
 
 pub(crate) fn read_admin(found: Found<'_, '_>, reader: &mut Reader) -> Admin {
     let mut section = reader.section("admin", ADMIN, found);
-    let admin = Admin { bind: section.get("bind"), token_file: section.path_opt("token_file") };
+    let admin = Admin {
+        bind: section.get("bind"),
+        token_file: section.path_opt("token_file"),
+        stream_listeners_max: section.get("stream_listeners_max"),
+    };
     section.finish();
     admin
 }
