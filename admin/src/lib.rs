@@ -9,6 +9,7 @@
 //! What must not be here: a decision about mail, and any state but the two semaphores.
 
 mod backend;
+mod console;
 mod endpoints;
 mod extract;
 #[cfg(any(test, feature = "sim"))]

@@ -15,6 +15,7 @@ use prometheus::Registry;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
+use crate::console;
 use crate::handlers::{access, health, moves, plans, queue, recipients, site, table, trace, watch};
 use crate::help;
 use crate::metrics::AdminMetrics;
@@ -67,6 +68,7 @@ pub fn router(
     let shared = Shared { backend, registry, imports, tracker, tokens, metrics: metrics.clone() };
     let shared = Arc::new(shared);
     let router = open()
+        .merge(console::routes())
         .merge(closed(&shared))
         .fallback(async || Failure::not_found())
         .method_not_allowed_fallback(async || Failure::method_not_allowed())

@@ -105,6 +105,9 @@ pub struct ListQuery {
     /// `next_cursor` of the page before.
     #[serde(default)]
     pub cursor: Option<String>,
+    /// Instead of a cursor: this many rows before the page. The answer then has `total`.
+    #[serde(default)]
+    pub offset: Option<u64>,
     /// 1 to 1,000, else 200.
     #[serde(default)]
     pub limit: Option<u32>,
@@ -117,6 +120,9 @@ pub struct EntryList {
     pub entries: Vec<Entry>,
     /// `null` on the last page.
     pub next_cursor: Option<String>,
+    /// With `offset`: how many entries match in this generation.
+    #[serde(default)]
+    pub total: Option<u64>,
 }
 
 /// What to change of an entry. A field that is left out keeps its value; `null` or `""` clears it.

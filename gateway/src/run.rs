@@ -225,6 +225,7 @@ pub(crate) fn start(
         spool_metrics,
         started: began,
         recovered,
+        listings: Arc::default(),
         sessions,
     });
     let address = admin.local_addr().tried(|| "cannot use the admin socket".into())?;

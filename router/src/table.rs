@@ -123,6 +123,19 @@ impl Table {
         page.into_values().collect()
     }
 
+    /// The mailboxes that `filter` lets through, sorted by key: for a list that is looked at by
+    /// position. Reads the whole table once and keeps a pointer for each row.
+    pub fn sorted(&self, filter: impl Fn(&Entry) -> bool) -> Vec<Arc<Row>> {
+        let rows = self.map.iter().filter_map(|it| match it {
+            Slot::Mailbox(row) => Some(row),
+            Slot::Alias(_) => None,
+        });
+        let mut rows: Vec<Arc<Row>> =
+            rows.filter(|row| filter(row.entry())).map(Arc::clone).collect();
+        rows.sort_unstable_by(|a, b| a.key().cmp(b.key()));
+        rows
+    }
+
     /// How many mailboxes live at each site. Reads the whole table.
     pub fn len_by_home(&self) -> BTreeMap<SiteName, usize> {
         let mut counts = BTreeMap::new();

@@ -69,11 +69,13 @@ impl FakeTable {
                 && query.home.as_ref().is_none_or(|home| it.home == *home)
                 && query.batch.as_ref().is_none_or(|batch| it.batch.as_ref() == Some(batch))
         });
-        let mut entries: Vec<_> = found.take(limit + 1).cloned().collect();
+        let total = query.offset.map(|_| found.clone().count() as u64);
+        let skipped = query.offset.unwrap_or_default() as usize;
+        let mut entries: Vec<_> = found.skip(skipped).take(limit + 1).cloned().collect();
         let more = entries.len() > limit;
         entries.truncate(limit);
         let next_cursor = entries.last().filter(|_| more).map(|it| it.address.clone());
-        EntryList { generation: self.generation(), entries, next_cursor }
+        EntryList { generation: self.generation(), entries, next_cursor, total }
     }
 
     pub(super) fn edit(&mut self, edits: &TableEdits) -> Result<Changed, BackendError> {

@@ -43,6 +43,10 @@ pub(crate) async fn entries(
     Query(mut query): Query<ListQuery>,
 ) -> Result<impl IntoResponse> {
     query.limit = Some(page_rows(query.limit, PAGE_DEFAULT)?);
+    if query.cursor.is_some() && query.offset.is_some() {
+        let failure = Failure::invalid("a page begins at a cursor or at an offset, not at both");
+        return Err(failure.hint("leave one of the two out"));
+    }
     let page = app.backend.entries(query).await?;
     Ok((etag(page.generation), Json(page)))
 }

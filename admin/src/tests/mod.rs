@@ -2,6 +2,7 @@
 
 mod changes;
 mod client;
+mod console;
 mod limits;
 mod requests;
 mod stream;

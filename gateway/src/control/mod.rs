@@ -1,6 +1,7 @@
 //! The gateway as the admin API asks it: parses what operators wrote, calls one piece of the
 //! gateway, and puts its answer into the API's types.
 
+mod listings;
 mod moves;
 mod overrides;
 mod plans;
@@ -34,6 +35,7 @@ use mail::{SiteName, Timestamp};
 use spool::{Settled, Spool, SpoolMetrics};
 
 use crate::reload::{ReloadError, Reloader};
+pub use listings::Listings;
 pub use overrides::Overrides;
 
 /// What the admin API is served from.
@@ -52,6 +54,8 @@ pub struct Control {
     /// The spool of the last run has been read through.
     pub recovered: Arc<AtomicBool>,
     pub sessions: prometheus::IntGauge,
+    /// Of the table, by position.
+    pub listings: Arc<Listings>,
 }
 
 impl Control {

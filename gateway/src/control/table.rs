@@ -45,6 +45,11 @@ impl Control {
     pub(super) async fn list_entries(&self, query: ListQuery) -> Result<EntryList, BackendError> {
         let table = self.routes.directory().snapshot();
         let limit = page_limit(query.limit);
+        if let Some(offset) = query.offset {
+            let listings = Arc::clone(&self.listings);
+            let page = move || Ok(listings.page(&table, &query, offset, limit));
+            return blocking(page).await;
+        }
         blocking(move || {
             let after =
                 query.cursor.as_deref().map(|it| parse_address(it, "cursor")).transpose()?;
@@ -54,7 +59,7 @@ impl Control {
             rows.truncate(limit);
             let next_cursor = rows.last().filter(|_| more).map(|it| it.address.key().to_string());
             let entries = rows.into_iter().map(entry).collect();
-            Ok(EntryList { generation: table.generation(), entries, next_cursor })
+            Ok(EntryList { generation: table.generation(), entries, next_cursor, total: None })
         })
         .await
     }
@@ -442,7 +447,7 @@ fn generation(from: directory::Generation) -> api::Generation {
     }
 }
 
-fn entry(row: &Entry) -> api::Entry {
+pub(super) fn entry(row: &Entry) -> api::Entry {
     api::Entry {
         address: row.address.to_string(),
         home: row.home.to_string(),
@@ -456,7 +461,7 @@ fn entry(row: &Entry) -> api::Entry {
     }
 }
 
-fn matches(row: &Entry, query: &ListQuery) -> bool {
+pub(super) fn matches(row: &Entry, query: &ListQuery) -> bool {
     let part = query.matching.as_deref().map(str::to_lowercase);
     let has = |address: &Address| {
         part.as_deref().is_none_or(|it| address.to_string().to_lowercase().contains(it))

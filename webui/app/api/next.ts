@@ -1,0 +1,34 @@
+// Types of calls that other parts of the gateway serve.
+import type { Change, Entry, Generation, Problem, QueueState } from "./types.ts";
+
+export type PlanState = "checking" | "ready" | "awaiting_approval" | "scheduled" | "canary" | "applied" | "rolled_back" | "cancelled" | "failed";
+export interface Blocked { rail: string; message: string; hint: string; rows: number; examples: string[]; overridable: boolean; overridden_by?: string | null }
+export interface RowConflict { address: string; base?: Entry | null; theirs?: Entry | null; yours?: Entry | null }
+export interface Canary { recipients?: number | null; percent?: number | null; after_deliveries?: number | null; after_seconds?: number | null; bounce_percent_max?: number | null }
+export interface CanaryProgress { rows: number; generation: number; since: string; delivered: number; bounced: number }
+export interface Impact { domain: string; from?: string | null; to?: string | null; n: number }
+export interface Plan {
+  id: string; state: PlanState; base_generation: number; generation?: number | null; author: string; approvers: string[];
+  reason?: string | null; ticket?: string | null; created_at: string; not_before?: string | null; canary?: Canary | null; canary_progress?: CanaryProgress | null;
+  added: number; changed: number; removed: number; unchanged: number; impact: Impact[]; blocked: Blocked[]; warnings: Blocked[]; remarks: string[];
+  checked_at?: string | null; confirm?: string | null; second_person: boolean; plan_hash: string; expires_at: string; failure?: string | null;
+}
+export interface PlanList { plans: Plan[]; next_cursor?: string | null }
+export interface RowList { rows: Change[]; next_cursor?: string | null }
+export interface TableDiff { from: number; to: number; rows: Change[]; next_cursor?: string | null }
+export interface Revision extends Generation { parent?: number | null; ticket?: string | null; plan?: string | null; approvers?: string[]; overrides?: string[]; hash?: string | null }
+export interface PlanProblem extends Problem { blocked?: Blocked[]; conflicts?: RowConflict[] }
+
+export interface Simulated { id: string; accepted_at: string; recipient: string; went: string; would_go: string; why: string }
+export interface Simulation { messages_seen: number; recipients_seen: number; changed: Simulated[]; next_cursor?: string | null }
+
+export interface FlowEvent { at: string; kind: string; id: string; reverse_path: string; recipient: string; site?: string | null; size_bytes?: number | null; reply?: string | null; seconds?: number | null }
+export interface Alert { name: string; severity: string; state: string; since: string; summary: string; runbook: string; labels: Record<string, string> }
+
+export type Role = "viewer" | "operator" | "approver" | "administrator";
+export interface User { name: string; role: Role; domains: string[]; batches: string[]; second_factor: boolean; disabled: boolean; created_at: string; last_login_at?: string | null }
+export interface Token { id: string; name: string; role: Role; domains: string[]; batches: string[]; created_at: string; created_by: string; expires_at?: string | null; last_used_at?: string | null }
+export interface Session { id: string; name: string; role: Role; source: string; created_at: string; last_used_at: string; expires_at: string; current: boolean }
+export interface AuditRecord { seq: number; at: string; kind: string; actor: string; via: string; source: string; action: string; target: string; details: string; status?: number | null; code: string; hash: string }
+export interface AuditVerification { intact: boolean; records: number; first_seq: number; last_seq: number; head_hash: string; broken_seq?: number | null; broken?: string | null }
+export type { QueueState };

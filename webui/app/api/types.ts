@@ -1,0 +1,512 @@
+// Written by `cargo xtask docs` from the OpenAPI document; do not edit.
+
+/** What an action did, or with `dry_run` would do. */
+export type Acted = {
+  /** Recipients that matched but were being delivered at that moment, and were left alone. */
+  busy_recipients: number;
+  dry_run: boolean;
+  messages: number;
+  recipients: number;
+  /**
+   * Recipients that matched a `release` but are held by the table, as in a cutover: only the next
+   * change of their entry lets them go on.
+   */
+  table_held_recipients?: number;
+};
+
+export type Action = "retry" | "hold" | "release" | "bounce" | "discard";
+
+/** `POST /api/v1/queue/actions`. */
+export type ActionRequest = {
+  action: Action;
+  /** Count and change nothing. */
+  dry_run?: boolean;
+  /** Goes into the ledger. Wanted for `discard`. */
+  reason?: string | null;
+  selector: Selector;
+};
+
+/** One entry before and after. */
+export type Change = {
+  address: string;
+  after?: Entry | null;
+  before?: Entry | null;
+};
+
+/** What an edit did, or with `dry_run` what it would do. */
+export type Changed = {
+  added: number;
+  changed: number;
+  /** Each address that differs now: with it one can go back. Empty for imports. */
+  changes: Change[];
+  dry_run: boolean;
+  /** The table's generation afterwards; the present one if nothing changed. */
+  generation: number;
+  removed: number;
+};
+
+/** One thing that has to work before mail can be taken. */
+export type Check = {
+  /** `spool`, `recovery`, … */
+  name: string;
+  ok: boolean;
+  /** Why not, or a remark such as how far recovery has come. */
+  reason?: string | null;
+};
+
+/** One mailbox of the table. */
+export type Entry = {
+  address: string;
+  aliases: string[];
+  batch?: string | null;
+  changed_at: string;
+  /** The recipient at the cloud side, when the site's template does not give it. */
+  cloud_address?: string | null;
+  /** The generation that last changed it. */
+  generation: number;
+  /** The site where it lives now. */
+  home: string;
+  note?: string | null;
+  state: MoveState;
+};
+
+/** One page. */
+export type EntryList = {
+  entries: Entry[];
+  generation: number;
+  /** `null` on the last page. */
+  next_cursor?: string | null;
+  /** With `offset`: how many entries match in this generation. */
+  total?: number | null;
+};
+
+/**
+ * What to change of an entry. A field that is left out keeps its value; `null` or `""` clears it.
+ * For an address without an entry `home` is needed, and the rest starts empty.
+ */
+export type EntryPatch = {
+  aliases?: string[] | null;
+  batch?: string | null;
+  cloud_address?: string | null;
+  home?: string | null;
+  note?: string | null;
+  state?: MoveState | null;
+};
+
+/** The decision for one recipient and each step that led to it. */
+export type Explanation = {
+  address: string;
+  conclusion: string;
+  /** A second site that gets a copy. */
+  copy_to?: string | null;
+  generation: number;
+  /** Where to: a site's name, or a domain that is looked up by MX. `null` for a refusal. */
+  hop?: string | null;
+  /** The recipient as that hop will see it. */
+  onward?: string | null;
+  /** What the client hears at RCPT. */
+  reply?: string | null;
+  steps: Step[];
+  /** The whole of it for people, one line per step. */
+  text: string;
+  /** `deliver`, `hold` or `reject`. */
+  verdict: string;
+};
+
+/** One mistake in a request: where it is, and what to write instead. */
+export type FieldError = {
+  message: string;
+  /** A field's name, `line 3, column home`, or `causeway.toml:4:1`. */
+  place: string;
+};
+
+/** One edit or import. */
+export type Generation = {
+  /** Entries. */
+  added: number;
+  at: string;
+  author: string;
+  changed: number;
+  generation: number;
+  reason?: string | null;
+  removed: number;
+};
+
+/** Who changed the table, and why: the newest first. */
+export type History = {
+  generations: Generation[];
+};
+
+/** One row of the summary, in recipients. */
+export type Hop = {
+  active: number;
+  /** One number more than `age_bounds_seconds` has. */
+  by_age: number[];
+  deferred: number;
+  held: number;
+  name: string;
+  oldest_seconds?: number | null;
+};
+
+/** One server of a site. */
+export type Host = {
+  last_error?: string | null;
+  name: string;
+  state: SiteState;
+};
+
+/**
+ * What an import did, or with `dry_run` what it would do. A file with mistakes changes nothing: the
+ * answer is then a 422 whose `errors` lists all of them by line and column.
+ */
+export type Imported = {
+  added: number;
+  changed: number;
+  dry_run: boolean;
+  /** Afterwards. */
+  generation: number;
+  /** Before: `export` of it and `import` with `replace` go back. */
+  previous_generation: number;
+  removed: number;
+  rows: number;
+};
+
+/** Where a mailbox is on its way. product.md: `on_prem → syncing → cutover → cloud → settled`. */
+export type MoveState = "on_prem" | "syncing" | "cutover" | "cloud" | "settled";
+
+/** An operator's word against what the probes say. */
+export type Override = {
+  by: string;
+  reason: string;
+  to: OverrideTo;
+  /** `null`: until somebody says `auto`. */
+  until?: string | null;
+};
+
+/** `PUT /api/v1/sites/{name}/override`. */
+export type OverrideRequest = {
+  /** Seconds from now after which it lapses; `null` for no end. At most 30 days. */
+  for_seconds?: number | null;
+  reason?: string;
+  to: OverrideTo;
+};
+
+export type OverrideTo = "up" | "down" | "auto";
+
+/** `POST /api/v1/sites/{name}/probe`: an SMTP conversation up to `MAIL`, now. */
+export type Probe = {
+  ok: boolean;
+  site: string;
+  stages: ProbeStage[];
+};
+
+/** One step of a probe with one host. */
+export type ProbeStage = {
+  /** The reply, or what went wrong. */
+  detail: string;
+  host: string;
+  milliseconds: number;
+  ok: boolean;
+  /** `connect`, `greeting`, `ehlo`, `starttls`, … */
+  stage: string;
+};
+
+/**
+ * The body of every answer that is not a success.
+ *
+ * `code` is for programs and never changes its meaning; `title` and `detail` are for people;
+ * `hint` says what to do next. RFC 9457 §3.1 (`type` is `about:blank`, §4.2.1, so it is left out).
+ */
+export type Problem = {
+  /**
+   * `unauthorized`, `not_found`, `method_not_allowed`, `conflict`, `invalid`, `too_large`,
+   * `refused`, `blocked` (by a safety rail), `busy`, `timeout` or `internal`.
+   */
+  code: string;
+  detail?: string;
+  /** Each mistake of the request, when there are several. */
+  errors?: FieldError[];
+  /** The generation of the table now, when `code` is `conflict`. */
+  generation?: number | null;
+  hint?: string | null;
+  status: number;
+  title: string;
+};
+
+/** One page of the queue. */
+export type QueueList = {
+  messages: QueuedMessage[];
+  /** `null` on the last page. */
+  next_cursor?: string | null;
+};
+
+export type QueueState = "active" | "deferred" | "held";
+
+/** `GET /api/v1/queue/summary`: where mail waits and since when. */
+export type QueueSummary = {
+  /** Upper bounds of the ages in `Hop::by_age`, in seconds; the last column is what is older. */
+  age_bounds_seconds: number[];
+  bytes: number;
+  hops: Hop[];
+  messages: number;
+  recipients: number;
+  /** True while the spool is still being indexed after a start. */
+  recovering: boolean;
+};
+
+/** A message with a recipient that is not settled. */
+export type QueuedMessage = {
+  accepted_at: string;
+  age_seconds: number;
+  id: string;
+  /** The unsettled ones that match; all unsettled ones for `GET /api/v1/queue/messages/{id}`. */
+  recipients: QueuedRecipient[];
+  /** Empty for the null reverse-path. */
+  reverse_path: string;
+  size_bytes: number;
+};
+
+export type QueuedRecipient = {
+  address: string;
+  attempts: number;
+  held_by?: string | null;
+  /** The site or domain that it waits for. */
+  hop: string;
+  last_reply?: string | null;
+  next_attempt_at?: string | null;
+  /** Why it is held, or why the last attempt failed. */
+  reason?: string | null;
+  state: QueueState;
+};
+
+/** `GET /readyz`: may mail be sent here now? 200 when `ready`, else 503. */
+export type Readiness = {
+  checks: Check[];
+  ready: boolean;
+  /** For information: mail for a site that is down is taken all the same. */
+  sites?: SiteHealth[];
+};
+
+/** `POST /api/v1/reload`: what became of the new configuration. */
+export type Reloaded = {
+  /** Keys that changed and are in force. */
+  applied: string[];
+  /** Keys that changed in the file and wait for a restart. */
+  needs_restart: string[];
+};
+
+/** Which recipients in the spool: those that match every field given. */
+export type Selector = {
+  /** Says that an empty selector is meant. */
+  all?: boolean;
+  /** Messages by id; empty is any. */
+  ids?: string[];
+  older_than_seconds?: number | null;
+  /** An address, or `@domain` for all of a domain. */
+  recipient?: string | null;
+  /** An address, `@domain`, or `<>`. */
+  sender?: string | null;
+  /** A site's name, or the domain of a next hop found by MX. */
+  site?: string | null;
+  state?: QueueState | null;
+};
+
+/** What routing and delivery know of one site. */
+export type Site = {
+  connections: number;
+  connections_max: number;
+  held_recipients: number;
+  hosts: Host[];
+  name: string;
+  oldest_seconds?: number | null;
+  override?: Override | null;
+  /** Recipients that wait for this site, in all queues. */
+  queued_recipients: number;
+  /** Why it is in this state: the last failure, or the operator's reason. */
+  reason?: string | null;
+  since?: string | null;
+  state: SiteState;
+  tls: string;
+};
+
+/** A site and whether mail for it is attempted. */
+export type SiteHealth = {
+  name: string;
+  state: SiteState;
+};
+
+/** `GET /api/v1/sites`. */
+export type SiteList = {
+  sites: Site[];
+};
+
+export type SiteState = "up" | "down" | "probing" | "held";
+
+/** `GET /api/v1/stats`: the figures one looks at first. `/metrics` has all of them. */
+export type Stats = {
+  /** Since the start of the process, like the other totals. */
+  accepted_messages: number;
+  /** Recipients by queue. */
+  active_recipients: number;
+  bounced_recipients: number;
+  deferred_recipients: number;
+  delivered_recipients: number;
+  discarded_recipients: number;
+  expired_recipients: number;
+  free_bytes: number;
+  generation: number;
+  held_recipients: number;
+  oldest_seconds?: number | null;
+  /** True while the spool is still being indexed after a start: the queue figures are then too low. */
+  recovering: boolean;
+  /** SMTP sessions open now. */
+  sessions: number;
+  spool_bytes: number;
+  /** In the spool now. */
+  spool_messages: number;
+  started_at: string;
+  table_entries: number;
+  uptime_seconds: number;
+};
+
+/** One question and its answer. */
+export type Step = {
+  answer: string;
+  question: string;
+};
+
+/** What happened to one message. */
+export type Story = {
+  accepted_at: string;
+  helo?: string | null;
+  id: string;
+  listener: string;
+  message_id?: string | null;
+  peer?: string | null;
+  recipients: StoryRecipient[];
+  /** Empty for the null reverse-path. */
+  reverse_path: string;
+  size_bytes: number;
+  tls?: string | null;
+};
+
+/** One thing that happened to one recipient. */
+export type StoryEvent = {
+  at: string;
+  attempt?: number | null;
+  /** The generation of the table that decided it. */
+  generation?: number | null;
+  /** The site or domain, and the server there. */
+  hop?: string | null;
+  host?: string | null;
+  /** Who did it and why, the next attempt, the DSN's id: whatever else there is to say. */
+  remark?: string | null;
+  reply?: string | null;
+  /**
+   * `delivered`, `deferred`, `bounced`, `expired`, `discarded`, `held`, `released` or
+   * `delay_notified`.
+   */
+  what: string;
+};
+
+export type StoryRecipient = {
+  address: string;
+  events: StoryEvent[];
+  maybe_duplicate: boolean;
+  /** `delivered`, `bounced`, `expired`, `discarded`, or its queue: `active`, `deferred`, `held`. */
+  outcome: string;
+};
+
+/** One edit of several that are made together. */
+export type TableEdit = {
+  address: string;
+  entry: EntryPatch;
+  op: "set";
+} | {
+  address: string;
+  op: "remove";
+};
+
+/** `POST /api/v1/table/edits`: all of them or none, as one generation. At most 10,000. */
+export type TableEdits = {
+  /** Check and report, change nothing. */
+  dry_run?: boolean;
+  edits: TableEdit[];
+  /** Only if this is still the generation, as with `If-Match`. */
+  expect_generation?: number | null;
+  /** Goes into the history. */
+  reason?: string | null;
+};
+
+/** `GET /api/v1/table`; the `ETag` is the generation in quotes. */
+export type TableInfo = {
+  changed_at?: string | null;
+  entries: number;
+  generation: number;
+};
+
+/** What was found, newest first. */
+export type Traced = {
+  stories: Story[];
+};
+
+/**
+ * `GET /api/v1/ledger/verify`: do all accepted recipients add up?
+ *
+ * `accepted` = `delivered + bounced + expired + discarded + queued`, all in recipients, unless
+ * `problems` says what does not.
+ */
+export type Verification = {
+  accepted: number;
+  /** Messages and recipients for which a 250 was given, and our own DSNs. */
+  accepted_messages: number;
+  balanced: boolean;
+  bounced: number;
+  delivered: number;
+  discarded: number;
+  expired: number;
+  /** Delivered recipients that may have got the message twice: the site's reply was lost. */
+  maybe_duplicate: number;
+  /** At most 1,000, each one sentence that names the message. */
+  problems: string[];
+  queued: number;
+};
+
+/** `GET /api/v1/version`. */
+export type Version = {
+  hostname: string;
+  /** Always `causeway`. */
+  name: string;
+  started_at: string;
+  version: string;
+};
+
+/** Every call of the API. */
+export type Call =
+  | "DELETE /api/v1/table/entries/{name}"
+  | "GET /api/v1/explain"
+  | "GET /api/v1/ledger/verify"
+  | "GET /api/v1/openapi.json"
+  | "GET /api/v1/queue"
+  | "GET /api/v1/queue/messages/{name}"
+  | "GET /api/v1/queue/messages/{name}/content"
+  | "GET /api/v1/queue/summary"
+  | "GET /api/v1/sites"
+  | "GET /api/v1/stats"
+  | "GET /api/v1/table"
+  | "GET /api/v1/table/entries"
+  | "GET /api/v1/table/entries/{name}"
+  | "GET /api/v1/table/export"
+  | "GET /api/v1/table/history"
+  | "GET /api/v1/trace"
+  | "GET /api/v1/version"
+  | "GET /livez"
+  | "GET /metrics"
+  | "GET /readyz"
+  | "POST /api/v1/queue/actions"
+  | "POST /api/v1/reload"
+  | "POST /api/v1/sites/{name}/probe"
+  | "POST /api/v1/table/edits"
+  | "POST /api/v1/table/import"
+  | "PUT /api/v1/sites/{name}/override"
+  | "PUT /api/v1/table/entries/{name}";
