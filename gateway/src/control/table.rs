@@ -141,15 +141,18 @@ impl Control {
         })
         .await?;
         self.delivery.table_changed(&committed.changed);
-        self.events.table(api::TableEvent {
-            at: self.now().to_string(),
-            generation: committed.generation,
-            author: author.clone(),
-            reason: Some(reason).filter(|it| !it.is_empty()),
-            added: committed.added as u64,
-            changed: committed.changed_n as u64,
-            removed: committed.removed as u64,
-        });
+        // `generation` is the same if nothing differed.
+        if !committed.changed.is_empty() {
+            self.events.table(api::TableEvent {
+                at: self.now().to_string(),
+                generation: committed.generation,
+                author: author.clone(),
+                reason: Some(reason).filter(|it| !it.is_empty()),
+                added: committed.added as u64,
+                changed: committed.changed_n as u64,
+                removed: committed.removed as u64,
+            });
+        }
         tracing::info!(
             generation = committed.generation,
             author,
