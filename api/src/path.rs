@@ -18,17 +18,35 @@ pub const IMPORT: &str = "/api/v1/table/import";
 pub const HISTORY: &str = "/api/v1/table/history";
 pub const EXPORT: &str = "/api/v1/table/export";
 pub const EXPLAIN: &str = "/api/v1/explain";
+pub const SIMULATE: &str = "/api/v1/explain/simulate";
 pub const QUEUE: &str = "/api/v1/queue";
 pub const QUEUE_SUMMARY: &str = "/api/v1/queue/summary";
 pub const QUEUE_ACTIONS: &str = "/api/v1/queue/actions";
 pub const QUEUE_MESSAGES: &str = "/api/v1/queue/messages";
 pub const SITES: &str = "/api/v1/sites";
+pub const MOVES: &str = "/api/v1/moves";
+pub const MOVES_TRANSITIONS: &str = "/api/v1/moves/transitions";
+pub const MOVES_SYNC: &str = "/api/v1/moves/sync";
 pub const TRACE: &str = "/api/v1/trace";
 pub const STREAM: &str = "/api/v1/stream";
 pub const LEDGER_VERIFY: &str = "/api/v1/ledger/verify";
 
+pub const SESSION: &str = "/api/v1/session";
+pub const SESSIONS: &str = "/api/v1/sessions";
+pub const USERS: &str = "/api/v1/users";
+pub const TOKENS: &str = "/api/v1/tokens";
+pub const AUDIT: &str = "/api/v1/audit";
+pub const AUDIT_VERIFY: &str = "/api/v1/audit/verify";
+pub const AUDIT_EXPORT: &str = "/api/v1/audit/export";
+
+/// Request header that a browser's page has to add to whatever changes something; any value.
+pub const CSRF_HEADER: &str = "causeway-csrf";
+/// Request header of a POST: the same key and body within a day get the same answer.
+pub const IDEMPOTENCY_HEADER: &str = "idempotency-key";
+
 /// Request header: who asks, as they call themselves. It goes into the history of the table and into
-/// the ledger beside the operator's reason; it grants nothing. At most 128 bytes are kept.
+/// the ledger beside the operator's reason; it grants nothing, and
+/// counts for the token of `admin.token` only: others have a name. At most 128 bytes are kept.
 pub const AUTHOR_HEADER: &str = "causeway-author";
 
 /// `segment` as one segment of a path: everything but RFC 3986 unreserved characters is escaped.

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::MoveConflict;
+
 /// Media type of a [`Problem`]. RFC 9457 §3.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
@@ -13,7 +15,9 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
     pub status: u16,
-    /// `unauthorized`, `not_found`, `method_not_allowed`, `conflict`, `invalid`, `too_large`,
+    /// `unauthorized`, `second_factor`, `forbidden`, `csrf`, `throttled`, `audit_unavailable`,
+    /// `idempotency_mismatch`, `idempotency_running`, `idempotency_unknown`, `idempotency_done`,
+    /// `not_found`, `method_not_allowed`, `conflict`, `invalid`, `too_large`,
     /// `refused`, `blocked` (by a safety rail), `busy`, `timeout` or `internal`.
     pub code: String,
     pub title: String,
@@ -27,6 +31,9 @@ pub struct Problem {
     /// Each mistake of the request, when there are several.
     #[serde(default)]
     pub errors: Vec<FieldError>,
+    /// Mailboxes that are not as the caller of a transition saw them, when `code` is `conflict`.
+    #[serde(default)]
+    pub move_conflicts: Vec<MoveConflict>,
 }
 
 /// One mistake in a request: where it is, and what to write instead.

@@ -66,19 +66,20 @@ impl Failure {
     pub(crate) fn from_problem(doing: &str, problem: Problem) -> Self {
         let exit = match problem.code.as_str() {
             "conflict" => Exit::Conflict,
-            "unauthorized" => Exit::Unauthorised,
+            "unauthorized" | "second_factor" | "forbidden" => Exit::Unauthorised,
             "blocked" => Exit::Blocked,
             _ => Exit::Failed,
         };
         let said = if problem.detail.is_empty() { problem.title } else { problem.detail };
         let details = problem.errors.iter().map(|it| format!("{}: {}", it.place, it.message));
+        let details = details.chain(problem.move_conflicts.iter().map(move_conflict));
         Self {
             exit,
             message: format!("cannot {doing}: {said}"),
             // One mistake is already the whole of `detail`.
             details: details.filter(|it| *it != said).collect(),
             hint: match exit {
-                Exit::Unauthorised => Some(TOKEN_HINT.to_owned()),
+                Exit::Unauthorised if problem.code == "unauthorized" => Some(TOKEN_HINT.to_owned()),
                 _ => problem.hint,
             },
         }
@@ -92,6 +93,16 @@ impl Failure {
             "details": self.details,
             "hint": self.hint,
         })
+    }
+}
+
+fn move_conflict(it: &api::MoveConflict) -> String {
+    let expected = it.expected.map(|it| format!(", you saw generation {it}")).unwrap_or_default();
+    match (it.actual, it.state) {
+        (Some(actual), Some(state)) => {
+            format!("{}: {} since generation {actual}{expected}", it.address, state.as_str())
+        }
+        _ => format!("{}: it is not in the table{expected}", it.address),
     }
 }
 
@@ -110,6 +121,7 @@ mod tests {
         for (code, exit) in [
             ("conflict", Exit::Conflict),
             ("unauthorized", Exit::Unauthorised),
+            ("forbidden", Exit::Unauthorised),
             ("blocked", Exit::Blocked),
             ("invalid", Exit::Failed),
             ("something new", Exit::Failed),

@@ -166,6 +166,8 @@ pub struct Routing {
     pub copy_while_syncing: Option<SiteName>,
     /// Where a postmaster without an entry lives; `None`: see docs/ops/routing-rules.md.
     pub postmaster: Option<SiteName>,
+    /// After this a cutover ends by itself, in the state and the home of before it.
+    pub cutover_max: Duration,
 }
 
 #[derive(Clone, Debug)]
@@ -174,6 +176,11 @@ pub struct Admin {
     /// `None`: the first start writes `admin.token` into the data folder.
     pub token_file: Option<PathBuf>,
     pub stream_listeners_max: usize,
+    pub session_idle: Duration,
+    pub session_max: Duration,
+    pub password_memory_bytes: u64,
+    pub password_passes: u32,
+    pub audit_kept: Duration,
 }
 
 #[derive(Clone, Debug)]

@@ -8,8 +8,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
+use access::{Access, AccessMetrics, Tokens};
 use arc_swap::ArcSwap;
 use config::Config;
 use deliver::{DeliverMetrics, Delivery, Routes};
@@ -25,12 +26,16 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::control::{Control, Overrides};
+use crate::cutovers;
 use crate::recipients::Recipients;
 use crate::reload::Reloader;
 use crate::{GatewayMetrics, Parts, Server, Serving, Shards, Shutdown, assemble, finish};
 
 /// Threads of the control runtime: admin, names, probes, timers.
 const CONTROL_THREADS: usize = 2;
+
+/// How often what is over is let go in `access.db`.
+const ACCESS_UPKEEP_EVERY: Duration = Duration::from_secs(600);
 
 /// Why the gateway did not start, in words for an operator; `source` says more.
 #[derive(Debug, thiserror::Error)]
@@ -171,18 +176,14 @@ pub(crate) fn start(
         routes: Arc::clone(&routes),
         sites: assemble::sites(&config).tried(|| "cannot set up TLS for the sites".into())?,
         settings: assemble::delivery(&config).tried(|| "cannot set up TLS".into())?,
-        resolver: assemble::resolver(&config)
-            .tried(|| "cannot read the resolver's settings".into())?,
+        resolver: assemble::resolver(&config).tried(|| "cannot set up DNS".into())?,
         metrics: DeliverMetrics::new(&registry).tried(metrics_twice)?,
         events: events.clone(),
         shards: shards.handles().to_vec(),
         tracker: tracker.clone(),
         stop: stop.clone(),
     });
-    let overrides = Overrides::open(&data_dir, began.1).tried(|| {
-        format!("cannot use overrides.json in {}: mend it or remove it", data_dir.display())
-    })?;
-    overrides.apply(&delivery, began.1);
+    let overrides = open_overrides(&data_dir, &delivery, began.1)?;
     let metrics = GatewayMetrics::new(&registry).tried(metrics_twice)?;
     let sessions = metrics.sessions_open.clone();
     let to_deliver = delivery.clone();
@@ -204,8 +205,7 @@ pub(crate) fn start(
     let recovered = Arc::new(AtomicBool::new(false));
     take_up(recovery, delivery.clone(), Arc::clone(&recovered))?;
 
-    let token_file =
-        config.admin.token_file.clone().unwrap_or_else(|| data_dir.join("admin.token"));
+    let access = open_access(&config, &registry, began.1)?;
     let config = Arc::new(ArcSwap::from_pointee(config));
     let backend = Arc::new(Control {
         config: Arc::clone(&config),
@@ -228,8 +228,10 @@ pub(crate) fn start(
         listings: Arc::default(),
         sessions,
     });
+    tracker.spawn_on(cutovers::watch(Arc::clone(&backend), stop.clone()), control.handle());
     let address = admin.local_addr().tried(|| "cannot use the admin socket".into())?;
-    serve_admin(Arc::clone(&backend), &token_file, registry, admin, &tracker, &stop)?;
+    tracker.spawn(keep_access(Arc::clone(&access), stop.clone()));
+    serve_admin(Arc::clone(&backend), access, registry, admin, &tracker, &stop)?;
     write_addresses(&data_dir, address, &serving)?;
     tracing::info!(%address, took = ?began.0.elapsed(), "Ready.");
     Ok(Started { control: backend, spool, tracker, stop })
@@ -252,6 +254,19 @@ fn open_spool(
         .tried(|| format!("cannot open the spool in {}", root.display()))
 }
 
+/// What operators ordered of the sites, in force again.
+fn open_overrides(
+    data_dir: &Path,
+    delivery: &Delivery,
+    now: Timestamp,
+) -> Result<Overrides, RunError> {
+    let overrides = Overrides::open(data_dir, now).tried(|| {
+        format!("cannot use overrides.json in {}: mend it or remove it", data_dir.display())
+    })?;
+    overrides.apply(delivery, now);
+    Ok(overrides)
+}
+
 fn open_routes(config: &Config, registry: &Registry) -> Result<Arc<Routes>, RunError> {
     let path = config.server.data_dir.join("table.db");
     let metrics = DirectoryMetrics::register(registry).tried(metrics_twice)?;
@@ -259,6 +274,40 @@ fn open_routes(config: &Config, registry: &Registry) -> Result<Arc<Routes>, RunE
         .tried(|| format!("cannot open the table in {}", path.display()))?;
     let smart_host = config.delivery.smart_host.is_some();
     Ok(Arc::new(Routes::new(Arc::new(directory), assemble::domains(config), smart_host)))
+}
+
+/// Accounts, tokens, sessions and the audit log.
+fn open_access(
+    config: &Config,
+    registry: &Registry,
+    now: Timestamp,
+) -> Result<Arc<Access>, RunError> {
+    let data_dir = &config.server.data_dir;
+    let token_file =
+        config.admin.token_file.clone().unwrap_or_else(|| data_dir.join("admin.token"));
+    let tokens = Tokens::open(&token_file).tried(|| "cannot use the admin token".into())?;
+    let metrics = AccessMetrics::register(registry).tried(metrics_twice)?;
+    let access = Access::open(data_dir, tokens, assemble::access(config), metrics, now);
+    let access = access.tried(|| {
+        format!("cannot open the accounts and the audit log in {}", data_dir.display())
+    })?;
+    Ok(Arc::new(access))
+}
+
+/// Sessions end, answers and old records go.
+async fn keep_access(access: Arc<Access>, stop: CancellationToken) {
+    loop {
+        let access = Arc::clone(&access);
+        let now = Timestamp::from_system(SystemTime::now());
+        let kept = tokio::task::spawn_blocking(move || access.upkeep(now)).await;
+        if let Ok(Err(error)) = kept {
+            tracing::error!(%error, "Cannot tidy up the accounts' store.");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(ACCESS_UPKEEP_EVERY) => (),
+            () = stop.cancelled() => return,
+        }
+    }
 }
 
 fn bind_admin(bind: SocketAddr) -> Result<TcpListener, RunError> {
@@ -284,14 +333,13 @@ fn take_up(recovery: Recovery, delivery: Delivery, done: Arc<AtomicBool>) -> Res
 
 fn serve_admin(
     backend: Arc<Control>,
-    token_file: &Path,
+    access: Arc<Access>,
     registry: Registry,
     listener: TcpListener,
     tracker: &TaskTracker,
     stop: &CancellationToken,
 ) -> Result<(), RunError> {
-    let tokens = admin::Tokens::open(token_file).tried(|| "cannot use the admin token".into())?;
-    let parts = admin::router(backend, tokens, registry, tracker.clone()).tried(metrics_twice)?;
+    let parts = admin::router(backend, access, registry, tracker.clone()).tried(metrics_twice)?;
     let serve =
         admin::serve(listener, parts, admin::Limits::default(), tracker.clone(), stop.clone());
     tracker.spawn(serve);

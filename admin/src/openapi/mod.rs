@@ -55,7 +55,7 @@ pub(crate) fn document() -> Value {
                 "session": {
                     "type": "apiKey",
                     "in": "cookie",
-                    "name": SESSION_COOKIE,
+                    "name": crate::guard::COOKIE_NAME,
                     "description": "What logging in sets. What changes something then wants the \
                         header `causeway-csrf: 1` too.",
                 },
@@ -63,9 +63,6 @@ pub(crate) fn document() -> Value {
         },
     })
 }
-
-/// The cookie of a session. The prefix keeps it to this host, this path and TLS or loopback.
-const SESSION_COOKIE: &str = "__Host-causeway";
 
 fn operation(endpoint: &Endpoint, schemas: &Map<String, Value>) -> Value {
     let mut operation = json!({

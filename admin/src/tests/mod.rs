@@ -1,9 +1,11 @@
 //! The API over real TCP, with the backend in memory.
 
+mod access;
 mod changes;
 mod client;
 mod console;
 mod limits;
+mod moves;
 mod requests;
 mod stream;
 

@@ -1,5 +1,7 @@
 //! The command line as types. Every text here is a promise of `docs/reference/cli.md`.
 
+mod access;
+mod moves;
 mod queue;
 mod route;
 mod site;
@@ -9,8 +11,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use access::{
+    AuditCommand, LimitArgs, PasswordArgs, SessionCommand, TokenCommand, UserCommand,
+};
+pub(crate) use moves::{MoveCommand, MoveListArgs, ResolveArgs, TransitionArgs};
 pub(crate) use queue::{ActArgs, QueueCommand, SelectorArgs};
-pub(crate) use route::{EditArgs, ImportArgs, ListArgs, RouteCommand, SetArgs};
+pub(crate) use route::{EditArgs, ImportArgs, ListArgs, RouteCommand, SetArgs, SimulateArgs};
 pub(crate) use site::{OverrideArgs, SiteCommand};
 pub(crate) use watch::{TailArgs, TailTopic};
 
@@ -73,6 +79,9 @@ pub(crate) enum Command {
     /// Read and edit the table: where each mailbox lives.
     #[command(subcommand)]
     Route(RouteCommand),
+    /// Mailboxes in their move: how far they are, the next step, deliveries in doubt.
+    #[command(subcommand)]
+    Move(MoveCommand),
     /// Look at mail that waits, and act on it.
     #[command(subcommand)]
     Queue(QueueCommand),
@@ -91,6 +100,18 @@ pub(crate) enum Command {
     /// The proof that no accepted mail is missing.
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// Local accounts: who may sign in, and what they may do.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Tokens: keys for programs.
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Who is signed in.
+    #[command(subcommand)]
+    Session(SessionCommand),
+    /// What was done, by whom, and whether the log of it is whole.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Is the gateway ready, and what is it doing? Exits 1 if it is not ready.
     #[command(visible_alias = "health")]
     Status,

@@ -1,10 +1,12 @@
 //! One file per subcommand. Each asks the gateway, shows the answer, and names the way back.
 
+mod access;
 mod check;
 mod completions;
 mod demo;
 mod explain;
 mod ledger;
+mod moves;
 mod queue;
 mod reference;
 mod reload;
@@ -57,11 +59,16 @@ pub(crate) async fn ask(command: Command, console: &mut Console<'_>) -> Result {
     match command {
         Command::Explain(args) => explain::run(args, console).await,
         Command::Route(command) => route::run(command, console).await,
+        Command::Move(command) => moves::run(command, console).await,
         Command::Queue(command) => queue::run(command, console).await,
         Command::Trace(args) => trace::run(args, console).await,
         Command::Tail(args) => tail::run(args, console).await,
         Command::Site(command) => site::run(command, console).await,
         Command::Ledger(LedgerCommand::Verify) => ledger::run(console).await,
+        Command::User(command) => access::user(command, console).await,
+        Command::Token(command) => access::token(command, console).await,
+        Command::Session(command) => access::session(command, console).await,
+        Command::Audit(command) => access::audit(command, console).await,
         Command::Status => status::run(console).await,
         Command::Reload => reload::run(console).await,
         Command::Serve

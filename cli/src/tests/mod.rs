@@ -1,10 +1,12 @@
 //! Commands as they are typed, against a gateway in memory over real TCP.
 
+mod access;
 mod check;
 mod gateway;
 mod harness;
 mod help;
 mod mail;
+mod moves;
 mod route;
 
 use expect_test::Expect;
