@@ -32,3 +32,6 @@ export interface Session { id: string; name: string; role: Role; source: string;
 export interface AuditRecord { seq: number; at: string; kind: string; actor: string; via: string; source: string; action: string; target: string; details: string; status?: number | null; code: string; hash: string }
 export interface AuditVerification { intact: boolean; records: number; first_seq: number; last_seq: number; head_hash: string; broken_seq?: number | null; broken?: string | null }
 export type { QueueState };
+
+export interface DirectorySource { name: string; kind: string; state: string; age_seconds?: number | null; recipients: number; addresses: number; last_sync_at?: string | null; last_error?: string | null; pending_removals?: number | null }
+export interface Drift { address: string; kind: string; table?: string | null; directory?: string | null; suggestion?: string | null }
