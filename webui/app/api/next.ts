@@ -33,5 +33,14 @@ export interface AuditRecord { seq: number; at: string; kind: string; actor: str
 export interface AuditVerification { intact: boolean; records: number; first_seq: number; last_seq: number; head_hash: string; broken_seq?: number | null; broken?: string | null }
 export type { QueueState };
 
-export interface DirectorySource { name: string; kind: string; state: string; age_seconds?: number | null; recipients: number; addresses: number; last_sync_at?: string | null; last_error?: string | null; pending_removals?: number | null }
+export interface PendingRemovals { recipients: number; addresses: number; of_addresses: number; examples: string[] }
+export interface DirectorySync { dry_run: boolean; full: boolean; entries: number; added: number; changed: number; removed: number; milliseconds: number; pending_removals?: PendingRemovals | null }
+export interface DirectorySource {
+  name: string; kind: string; place: string; state: string; fresh: boolean; age_seconds?: number | null; recipients: number; addresses: number; good_at?: string | null;
+  last_sync?: DirectorySync | null; last_error?: string | null; pending_removals?: PendingRemovals | null; mistakes: number; mistakes_listed: { entry: string; message: string }[];
+}
+export interface DirectoryStatus { sources: DirectorySource[]; recipients: number; addresses: number; conflicts: number }
+export interface Recipient { address: string; aliases: string[]; x500: string[]; target_address?: string | null; kind: string; source: string; id: string }
+export interface RecipientList { recipients: Recipient[]; next_cursor?: string | null }
 export interface Drift { address: string; kind: string; table?: string | null; directory?: string | null; suggestion?: string | null }
+export interface DriftList { generation: number; rows: Drift[]; next_cursor?: string | null }

@@ -9,7 +9,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 const SCREENS = {
   overview: "Overview", routes: "Routes", plans: "Plans", changes: "Changes", "explain?address=emma@contoso.example": "Explain", flow: "Mail flow",
-  "trace?q=emma@contoso.example": "Message trace", spool: "Spool", sites: "Sites", alerts: "Alerts", people: "People and access", audit: "Audit", settings: "Settings",
+  "trace?q=emma@contoso.example": "Message trace", spool: "Spool", sites: "Sites", directory: "Directory", alerts: "Alerts", people: "People and access", audit: "Audit", settings: "Settings",
 };
 let chrome;
 let gateway;

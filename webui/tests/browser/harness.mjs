@@ -15,9 +15,9 @@ export const root = join(here, "../../..");
 
 /** The binary under test. */
 export function binary() {
-  const named = process.env.CAUSEWAY_BIN;
+  const named = process.env.CAUSEWAY;
   const found = named ?? ["release", "debug"].map((it) => join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), it, "causeway")).find(existsSync);
-  if (!found) throw new Error("build the gateway first, or say CAUSEWAY_BIN=/path/to/causeway");
+  if (!found) throw new Error("build the gateway first, or say CAUSEWAY=/path/to/causeway");
   return found;
 }
 
