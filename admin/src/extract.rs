@@ -1,5 +1,8 @@
 //! What handlers take from a request. A mistake becomes a problem that says where it is.
 
+use std::sync::Arc;
+
+use access::Principal;
 use api::path::AUTHOR_HEADER;
 use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
@@ -28,6 +31,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             other => Failure::invalid(other.body_text()),
         })
     }
+}
+
+/// The body as JSON, for a handler that looks at the request first.
+pub(crate) async fn json<T: DeserializeOwned>(request: Request) -> Result<T> {
+    Json::from_request(request, &()).await.map(|Json(value)| value)
 }
 
 /// The body as it is.
@@ -77,14 +85,29 @@ impl<S: Send + Sync> FromRequestParts<S> for Segment {
     }
 }
 
-/// Who asks.
+/// Who asks, as the guard found out.
+pub(crate) struct Who(pub(crate) Arc<Principal>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Who {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        parts.extensions.get().cloned().map(Self).ok_or_else(Failure::unauthorized)
+    }
+}
+
+/// Who asks, for histories: the name of the account or the token. With `admin.token` it is what they
+/// call themselves.
 pub(crate) struct By(pub(crate) Author);
 
 impl<S: Send + Sync> FromRequestParts<S> for By {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
-        Ok(Self(author(&parts.headers)))
+        match parts.extensions.get::<Arc<Principal>>() {
+            Some(it) if it.via() != api::Via::BreakGlass => Ok(Self(Author(it.name().to_owned()))),
+            _ => Ok(Self(author(&parts.headers))),
+        }
     }
 }
 

@@ -1,12 +1,12 @@
 //! The admin API over HTTP: table, queues, sites, traces, health, metrics.
 //!
 //! ```text
-//! TcpListener ─ serve ─ deadline ─ token ─ handler ─ Backend (the gateway)
-//!               limits                     parse, call, translate
+//! TcpListener ─ serve ─ deadline ─ guard ─ handler ─ Backend (the gateway)
+//!               limits           who, may   parse, call, translate
 //! ```
 //!
 //! `/livez`, `/readyz` and `/metrics` want no token and tell nothing of the mail; all else does.
-//! What must not be here: a decision about mail, and any state but the two semaphores.
+//! What must not be here: a decision about mail, and any state but the semaphores.
 
 mod backend;
 mod console;
@@ -14,6 +14,7 @@ mod endpoints;
 mod extract;
 #[cfg(any(test, feature = "sim"))]
 pub mod fake;
+mod guard;
 mod handlers;
 mod metrics;
 mod openapi;
@@ -22,7 +23,6 @@ mod routes;
 mod server;
 #[cfg(test)]
 mod tests;
-mod token;
 
 pub use backend::{
     Answer, Author, Backend, BackendError, ByteStream, Moves, Plans, Recipients, Watch,
@@ -32,4 +32,3 @@ pub use metrics::AdminMetrics;
 pub use openapi::{openapi, reference};
 pub use routes::{BODY_BYTES_MAX, IMPORT_BYTES_MAX, router};
 pub use server::{Limits, serve};
-pub use token::{TokenError, Tokens};

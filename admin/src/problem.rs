@@ -1,5 +1,6 @@
 //! Every answer that is not a success, as an RFC 9457 problem.
 
+use access::AccessError;
 use api::{FieldError, PROBLEM_JSON, Problem};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -8,20 +9,41 @@ use crate::BackendError;
 
 /// What a handler fails with.
 #[derive(Debug)]
-pub(crate) struct Failure(Box<Problem>);
+pub(crate) struct Failure(Box<Problem>, Option<u64>);
+
+/// The problem's code beside the answer, for the audit log.
+#[derive(Clone)]
+pub(crate) struct ProblemCode(pub(crate) String);
 
 /// What a handler returns.
 pub(crate) type Result<T> = std::result::Result<T, Failure>;
 
 impl Failure {
     pub(crate) fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
-        Self(Box::new(Problem {
-            status: status.as_u16(),
-            code: code.to_owned(),
-            title: status.canonical_reason().unwrap_or("Failed").to_owned(),
-            detail: detail.into(),
-            ..Problem::default()
-        }))
+        Self(
+            Box::new(Problem {
+                status: status.as_u16(),
+                code: code.to_owned(),
+                title: status.canonical_reason().unwrap_or("Failed").to_owned(),
+                detail: detail.into(),
+                ..Problem::default()
+            }),
+            None,
+        )
+    }
+
+    /// Seconds to wait before the next attempt. RFC 9110 §10.2.3.
+    pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
+        self.1 = Some(seconds);
+        self
+    }
+
+    pub(crate) fn status(&self) -> u16 {
+        self.0.status
+    }
+
+    pub(crate) fn code(&self) -> &str {
+        &self.0.code
     }
 
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {
@@ -30,7 +52,7 @@ impl Failure {
 
     pub(crate) fn unauthorized() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "a valid bearer token is needed")
-            .hint("send the content of DATA_DIR/admin.token as \"Authorization: Bearer TOKEN\"")
+            .hint("send \"Authorization: Bearer TOKEN\", or sign in: POST /api/v1/session")
     }
 
     pub(crate) fn not_found() -> Self {
@@ -90,6 +112,28 @@ impl From<BackendError> for Failure {
     }
 }
 
+impl From<AccessError> for Failure {
+    fn from(error: AccessError) -> Self {
+        let detail = error.to_string();
+        match error {
+            AccessError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "not_found", detail),
+            AccessError::Invalid { .. } => Self::invalid(detail),
+            AccessError::Refused { hint, .. } => {
+                Self::new(StatusCode::CONFLICT, "refused", detail).hint(hint)
+            }
+            AccessError::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", detail),
+            AccessError::Full(_) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).hint("try again later")
+            }
+            _ => {
+                tracing::error!(error = %detail, "An admin request failed.");
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+                    .hint("the gateway's log has the details")
+            }
+        }
+    }
+}
+
 fn with_hint(failure: Failure, hint: Option<String>) -> Failure {
     match hint {
         Some(hint) => failure.hint(hint),
@@ -101,7 +145,9 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let status =
             StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let code = ProblemCode(self.0.code.clone());
         let mut response = (status, axum::Json(*self.0)).into_response();
+        response.extensions_mut().insert(code);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         match status {
@@ -115,6 +161,9 @@ impl IntoResponse for Failure {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
             }
             _ => (),
+        }
+        if let Some(seconds) = self.1 {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ::access::{Access, AccessError, Event};
 use api::path;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::header::AUTHORIZATION;
-use axum::http::{HeaderMap, Method};
+use axum::http::Method;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
@@ -16,11 +16,12 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::console;
+use crate::guard::guarded;
 use crate::handlers::{access, health, moves, plans, queue, recipients, site, table, trace, watch};
 use crate::metrics::AdminMetrics;
 use crate::openapi;
 use crate::problem::Failure;
-use crate::{Answer, Backend, BackendError, Tokens};
+use crate::{Answer, Backend, BackendError};
 
 /// Bytes of a request's body.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -28,6 +29,8 @@ pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 pub const IMPORT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Table files held in memory at the same time; further imports are told to come back.
 const IMPORTS_MAX: usize = 2;
+/// Passwords hashed at the same time, 19 MiB each by default.
+const HASHING_MAX: usize = 2;
 
 /// What handlers share.
 pub(crate) struct Shared {
@@ -35,7 +38,9 @@ pub(crate) struct Shared {
     pub(crate) registry: Registry,
     pub(crate) imports: Arc<Semaphore>,
     tracker: TaskTracker,
-    tokens: Tokens,
+    pub(crate) access: Arc<Access>,
+    /// Passwords hashed at the same time: each takes memory.
+    pub(crate) hashing: Semaphore,
     metrics: AdminMetrics,
 }
 
@@ -54,17 +59,45 @@ impl Shared {
     }
 }
 
+impl Shared {
+    /// What waits for the disk of `access`, away from the runtime's threads.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Access) -> T + Send + 'static,
+    ) -> T {
+        let access = Arc::clone(&self.access);
+        let done = tokio::task::spawn_blocking(move || work(&access)).await;
+        done.expect("no panic in there, and it is not aborted")
+    }
+
+    /// On disk when this returns.
+    pub(crate) async fn record(&self, event: Event) -> Result<u64, AccessError> {
+        self.blocking(move |access| access.record(event, crate::guard::now())).await
+    }
+
+    pub(crate) fn tracker(&self) -> &TaskTracker {
+        &self.tracker
+    }
+
+    pub(crate) fn unauthorized(&self) {
+        self.metrics.unauthorized.inc();
+    }
+}
+
 /// The whole of the admin API, for [`crate::serve`]. Fails if `registry` has our metrics already.
 /// What changes something runs on `tracker`, so that shutdown waits for it.
 pub fn router(
     backend: Arc<dyn Backend>,
-    tokens: Tokens,
+    access: Arc<Access>,
     registry: Registry,
     tracker: TaskTracker,
 ) -> Result<(Router, AdminMetrics), prometheus::Error> {
     let metrics = AdminMetrics::register(&registry)?;
     let imports = Arc::new(Semaphore::new(IMPORTS_MAX));
-    let shared = Shared { backend, registry, imports, tracker, tokens, metrics: metrics.clone() };
+    let hashing = Semaphore::new(HASHING_MAX);
+    let metrics_too = metrics.clone();
+    let shared =
+        Shared { backend, registry, imports, tracker, access, hashing, metrics: metrics_too };
     let shared = Arc::new(shared);
     let router = open()
         .merge(console::routes())
@@ -122,26 +155,11 @@ fn closed(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
             &format!("{}/{{*rest}}", path::V1),
             axum::routing::any(async || Failure::not_found()),
         )
-        .layer(from_fn_with_state(Arc::clone(shared), authorised))
+        .layer(from_fn_with_state(Arc::clone(shared), guarded))
 }
 
 fn with_segment(collection: &str, rest: &str) -> String {
     format!("{collection}/{{name}}{rest}")
-}
-
-async fn authorised(State(shared): App, request: Request, next: Next) -> Response {
-    let offered = bearer(request.headers()).unwrap_or_default();
-    if shared.tokens.admit(offered) {
-        return next.run(request).await;
-    }
-    shared.metrics.unauthorized.inc();
-    Failure::unauthorized().into_response()
-}
-
-/// The token after `Bearer`. RFC 6750 §2.1; the scheme's name is in any case, RFC 9110 §11.1.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 /// Cuts off what takes too long: the answer, and not a change, see [`Shared::to_the_end`]. A streamed

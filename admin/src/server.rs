@@ -1,12 +1,14 @@
 //! The I/O shell: accepts connections, bounds them, and stops with the rest of the gateway.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -14,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::guard::Peer;
 use crate::metrics::AdminMetrics;
 
 /// Bounds of the shell.
@@ -58,9 +61,9 @@ pub async fn serve(
             () = stop.cancelled() => return,
         };
         match next {
-            Ok((stream, slot)) => {
+            Ok((stream, peer, slot)) => {
                 let connection = connection(
-                    stream,
+                    (stream, Peer(peer)),
                     slot,
                     router.clone(),
                     metrics.clone(),
@@ -81,14 +84,14 @@ pub async fn serve(
 async fn accept(
     listener: &TcpListener,
     slots: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, slot))
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, slot))
 }
 
 async fn connection(
-    stream: TcpStream,
+    (stream, peer): (TcpStream, Peer),
     slot: OwnedSemaphorePermit,
     router: Router,
     metrics: AdminMetrics,
@@ -98,7 +101,11 @@ async fn connection(
     metrics.connections.inc();
     // Answers are written whole: waiting for an ACK to send the rest would only cost time.
     let _ = stream.set_nodelay(true);
-    let service = TowerToHyperService::new(router);
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(peer);
+        router.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_for)

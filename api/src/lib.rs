@@ -23,6 +23,11 @@ mod watch;
 
 pub mod path;
 
+pub use access::{
+    AuditAnchor, AuditList, AuditQuery, AuditRecord, AuditVerification, Done, Login, MadeToken,
+    NewToken, NewUser, PasswordChange, Role, Session, SessionList, Token, TokenList, Totp,
+    TotpRequest, User, UserList, UserPatch, Via, Whoami,
+};
 pub use addresses::Addresses;
 pub use explain::{Explain, Explanation, Step};
 pub use health::{Check, Readiness, SiteHealth, Version};

@@ -26,8 +26,22 @@ pub const SITES: &str = "/api/v1/sites";
 pub const TRACE: &str = "/api/v1/trace";
 pub const LEDGER_VERIFY: &str = "/api/v1/ledger/verify";
 
+pub const SESSION: &str = "/api/v1/session";
+pub const SESSIONS: &str = "/api/v1/sessions";
+pub const USERS: &str = "/api/v1/users";
+pub const TOKENS: &str = "/api/v1/tokens";
+pub const AUDIT: &str = "/api/v1/audit";
+pub const AUDIT_VERIFY: &str = "/api/v1/audit/verify";
+pub const AUDIT_EXPORT: &str = "/api/v1/audit/export";
+
+/// Request header that a browser's page has to add to whatever changes something; any value.
+pub const CSRF_HEADER: &str = "causeway-csrf";
+/// Request header of a POST: the same key and body within a day get the same answer.
+pub const IDEMPOTENCY_HEADER: &str = "idempotency-key";
+
 /// Request header: who asks, as they call themselves. It goes into the history of the table and into
-/// the ledger beside the operator's reason; it grants nothing. At most 128 bytes are kept.
+/// the ledger beside the operator's reason; it grants nothing, and
+/// counts for the token of `admin.token` only: others have a name. At most 128 bytes are kept.
 pub const AUTHOR_HEADER: &str = "causeway-author";
 
 /// `segment` as one segment of a path: everything but RFC 3986 unreserved characters is escaped.

@@ -13,7 +13,9 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
     pub status: u16,
-    /// `unauthorized`, `not_found`, `method_not_allowed`, `conflict`, `invalid`, `too_large`,
+    /// `unauthorized`, `second_factor`, `forbidden`, `csrf`, `throttled`, `audit_unavailable`,
+    /// `idempotency_mismatch`, `idempotency_running`, `idempotency_unknown`, `idempotency_done`,
+    /// `not_found`, `method_not_allowed`, `conflict`, `invalid`, `too_large`,
     /// `refused`, `blocked` (by a safety rail), `busy`, `timeout` or `internal`.
     pub code: String,
     pub title: String,

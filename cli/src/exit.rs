@@ -66,7 +66,7 @@ impl Failure {
     pub(crate) fn from_problem(doing: &str, problem: Problem) -> Self {
         let exit = match problem.code.as_str() {
             "conflict" => Exit::Conflict,
-            "unauthorized" => Exit::Unauthorised,
+            "unauthorized" | "second_factor" | "forbidden" => Exit::Unauthorised,
             "blocked" => Exit::Blocked,
             _ => Exit::Failed,
         };
@@ -78,7 +78,7 @@ impl Failure {
             // One mistake is already the whole of `detail`.
             details: details.filter(|it| *it != said).collect(),
             hint: match exit {
-                Exit::Unauthorised => Some(TOKEN_HINT.to_owned()),
+                Exit::Unauthorised if problem.code == "unauthorized" => Some(TOKEN_HINT.to_owned()),
                 _ => problem.hint,
             },
         }
@@ -110,6 +110,7 @@ mod tests {
         for (code, exit) in [
             ("conflict", Exit::Conflict),
             ("unauthorized", Exit::Unauthorised),
+            ("forbidden", Exit::Unauthorised),
             ("blocked", Exit::Blocked),
             ("invalid", Exit::Failed),
             ("something new", Exit::Failed),

@@ -173,6 +173,11 @@ pub struct Admin {
     pub bind: SocketAddr,
     /// `None`: the first start writes `admin.token` into the data folder.
     pub token_file: Option<PathBuf>,
+    pub session_idle: Duration,
+    pub session_max: Duration,
+    pub password_memory_bytes: u64,
+    pub password_passes: u32,
+    pub audit_kept: Duration,
 }
 
 #[derive(Clone, Debug)]

@@ -114,6 +114,17 @@ fn own_addresses(config: &Config) -> Vec<IpAddr> {
     bound.filter(|it| !it.is_unspecified() && !it.is_loopback()).collect()
 }
 
+pub(crate) fn access(config: &Config) -> access::Settings {
+    let from = &config.admin;
+    let memory_kib = u32::try_from(from.password_memory_bytes / 1024).unwrap_or(u32::MAX);
+    access::Settings {
+        password: access::Cost { memory_kib, passes: from.password_passes, lanes: 1 },
+        session_idle: from.session_idle,
+        session_max: from.session_max,
+        audit_kept: from.audit_kept,
+    }
+}
+
 pub(crate) fn spool(config: &Config) -> spool::Options {
     let from = &config.spool;
     spool::Options {

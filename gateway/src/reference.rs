@@ -6,6 +6,7 @@ use prometheus::Registry;
 use prometheus::core::Collector;
 use prometheus::proto::{MetricFamily, MetricType};
 
+use access::AccessMetrics;
 use admin::AdminMetrics;
 use deliver::DeliverMetrics;
 use directory::DirectoryMetrics;
@@ -37,6 +38,7 @@ fn all() -> prometheus::Result<Vec<Box<dyn Collector>>> {
     all.extend(DeliverMetrics::new(&registry)?.collectors());
     all.extend(DirectoryMetrics::register(&registry)?.collectors());
     all.extend(AdminMetrics::register(&registry)?.collectors());
+    all.extend(AccessMetrics::register(&registry)?.collectors());
     Ok(all)
 }
 

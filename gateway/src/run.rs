@@ -8,8 +8,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
+use access::{Access, AccessMetrics, Tokens};
 use arc_swap::ArcSwap;
 use config::Config;
 use deliver::{DeliverMetrics, Delivery, Routes};
@@ -33,6 +34,9 @@ use crate::{GatewayMetrics, Parts, Server, Serving, Shards, Shutdown, assemble, 
 const CONTROL_THREADS: usize = 2;
 /// Who may look on at live events at the same time.
 const LISTENERS_MAX: usize = 64;
+
+/// How often what is over is let go in `access.db`.
+const ACCESS_UPKEEP_EVERY: Duration = Duration::from_secs(600);
 
 /// Why the gateway did not start, in words for an operator; `source` says more.
 #[derive(Debug, thiserror::Error)]
@@ -206,8 +210,7 @@ pub(crate) fn start(
     let recovered = Arc::new(AtomicBool::new(false));
     take_up(recovery, delivery.clone(), Arc::clone(&recovered))?;
 
-    let token_file =
-        config.admin.token_file.clone().unwrap_or_else(|| data_dir.join("admin.token"));
+    let access = open_access(&config, &registry, began.1)?;
     let config = Arc::new(ArcSwap::from_pointee(config));
     let backend = Arc::new(Control {
         config: Arc::clone(&config),
@@ -231,7 +234,8 @@ pub(crate) fn start(
         sessions,
     });
     let address = admin.local_addr().tried(|| "cannot use the admin socket".into())?;
-    serve_admin(Arc::clone(&backend), &token_file, registry, admin, &tracker, &stop)?;
+    tracker.spawn(keep_access(Arc::clone(&access), stop.clone()));
+    serve_admin(Arc::clone(&backend), access, registry, admin, &tracker, &stop)?;
     write_addresses(&data_dir, address, &serving)?;
     tracing::info!(%address, took = ?began.0.elapsed(), "Ready.");
     Ok(Started { control: backend, spool, tracker, stop })
@@ -263,6 +267,40 @@ fn open_routes(config: &Config, registry: &Registry) -> Result<Arc<Routes>, RunE
     Ok(Arc::new(Routes::new(Arc::new(directory), assemble::domains(config), smart_host)))
 }
 
+/// Accounts, tokens, sessions and the audit log.
+fn open_access(
+    config: &Config,
+    registry: &Registry,
+    now: Timestamp,
+) -> Result<Arc<Access>, RunError> {
+    let data_dir = &config.server.data_dir;
+    let token_file =
+        config.admin.token_file.clone().unwrap_or_else(|| data_dir.join("admin.token"));
+    let tokens = Tokens::open(&token_file).tried(|| "cannot use the admin token".into())?;
+    let metrics = AccessMetrics::register(registry).tried(metrics_twice)?;
+    let access = Access::open(data_dir, tokens, assemble::access(config), metrics, now);
+    let access = access.tried(|| {
+        format!("cannot open the accounts and the audit log in {}", data_dir.display())
+    })?;
+    Ok(Arc::new(access))
+}
+
+/// Sessions end, answers and old records go.
+async fn keep_access(access: Arc<Access>, stop: CancellationToken) {
+    loop {
+        let access = Arc::clone(&access);
+        let now = Timestamp::from_system(SystemTime::now());
+        let kept = tokio::task::spawn_blocking(move || access.upkeep(now)).await;
+        if let Ok(Err(error)) = kept {
+            tracing::error!(%error, "Cannot tidy up the accounts' store.");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(ACCESS_UPKEEP_EVERY) => (),
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
 fn bind_admin(bind: SocketAddr) -> Result<TcpListener, RunError> {
     let listener = std::net::TcpListener::bind(bind).tried(|| format!("cannot bind {bind}"))?;
     listener.set_nonblocking(true).tried(|| "cannot use the admin socket".into())?;
@@ -286,14 +324,13 @@ fn take_up(recovery: Recovery, delivery: Delivery, done: Arc<AtomicBool>) -> Res
 
 fn serve_admin(
     backend: Arc<Control>,
-    token_file: &Path,
+    access: Arc<Access>,
     registry: Registry,
     listener: TcpListener,
     tracker: &TaskTracker,
     stop: &CancellationToken,
 ) -> Result<(), RunError> {
-    let tokens = admin::Tokens::open(token_file).tried(|| "cannot use the admin token".into())?;
-    let parts = admin::router(backend, tokens, registry, tracker.clone()).tried(metrics_twice)?;
+    let parts = admin::router(backend, access, registry, tracker.clone()).tried(metrics_twice)?;
     let serve =
         admin::serve(listener, parts, admin::Limits::default(), tracker.clone(), stop.clone());
     tracker.spawn(serve);

@@ -12,6 +12,8 @@ mod table;
 mod trace;
 mod watch;
 
+use api::Role;
+
 /// What a caller needs to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Need {
@@ -21,6 +23,28 @@ pub enum Need {
     Operator,
     Approver,
     Administrator,
+}
+
+impl Need {
+    pub(crate) fn is_met_by(self, role: Role) -> bool {
+        let least = match self {
+            Self::Open | Self::Viewer => Role::Viewer,
+            Self::Operator => Role::Operator,
+            Self::Approver => Role::Approver,
+            Self::Administrator => Role::Administrator,
+        };
+        role >= least
+    }
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "nobody",
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+            Self::Approver => "approver",
+            Self::Administrator => "administrator",
+        }
+    }
 }
 
 /// One method of one path.

@@ -15,6 +15,11 @@ use axum::http::{HeaderMap, HeaderValue, header};
 
 use crate::problem::{Failure, Result};
 
+/// The path of one of a collection.
+fn segment_of(collection: &str, rest: &str) -> String {
+    format!("{collection}/{{name}}{rest}")
+}
+
 /// Rows of a page when the client does not say.
 const PAGE_DEFAULT: u32 = 200;
 const PAGE_MAX: u32 = 1000;

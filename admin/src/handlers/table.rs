@@ -15,7 +15,8 @@ use serde::Deserialize;
 
 use super::{PAGE_DEFAULT, etag, page_rows};
 use crate::BackendError;
-use crate::extract::{By, IfMatch, Json as JsonBody, Query, Raw, Segment};
+use crate::extract::{By, IfMatch, Json as JsonBody, Query, Raw, Segment, Who};
+use crate::guard::limited;
 use crate::problem::{Failure, Result};
 use crate::routes::App;
 
@@ -40,6 +41,7 @@ pub(crate) async fn history(
 /// `GET /api/v1/table/entries?…`: one page of the entries that match every filter, by address.
 pub(crate) async fn entries(
     State(app): App,
+    Who(principal): Who,
     Query(mut query): Query<ListQuery>,
 ) -> Result<impl IntoResponse> {
     query.limit = Some(page_rows(query.limit, PAGE_DEFAULT)?);
@@ -47,14 +49,22 @@ pub(crate) async fn entries(
         let failure = Failure::invalid("a page begins at a cursor or at an offset, not at both");
         return Err(failure.hint("leave one of the two out"));
     }
-    let page = app.backend.entries(query).await?;
+    limited::narrow(&principal, &mut query)?;
+    let mut page = app.backend.entries(query).await?;
+    limited::keep_seen(&principal, &mut page.entries);
     Ok((etag(page.generation), Json(page)))
 }
 
 /// `GET /api/v1/table/entries/{address}`: its entry, or that of the mailbox it is an alias of.
 /// 404 if there is none.
-pub(crate) async fn entry(State(app): App, Segment(address): Segment) -> Result<impl IntoResponse> {
+pub(crate) async fn entry(
+    State(app): App,
+    Who(principal): Who,
+    Segment(address): Segment,
+) -> Result<impl IntoResponse> {
+    limited::see_address(&app, &principal, &address).await?;
     let (generation, entry) = app.backend.entry(address).await?;
+    limited::see(&principal, &entry)?;
     Ok((etag(generation), Json(entry)))
 }
 
@@ -75,6 +85,7 @@ pub(crate) struct EditQuery {
 /// Idempotent. Applies to the next RCPT, and to queued mail at its next attempt.
 pub(crate) async fn put_entry(
     State(app): App,
+    Who(principal): Who,
     Segment(address): Segment,
     Query(query): Query<EditQuery>,
     if_match: IfMatch,
@@ -83,12 +94,13 @@ pub(crate) async fn put_entry(
 ) -> Result<impl IntoResponse> {
     let edit = TableEdit::Set { address, entry };
     let edits = one(edit, query, &if_match);
-    Ok(answer(app.to_the_end(|it| it.edit(edits, author)).await?))
+    Ok(answer(limited::edit(&app, &principal, edits, author).await?))
 }
 
 /// `DELETE /api/v1/table/entries/{address}`: 404 if there is no entry; else as `PUT`.
 pub(crate) async fn delete_entry(
     State(app): App,
+    Who(principal): Who,
     Segment(address): Segment,
     Query(query): Query<EditQuery>,
     if_match: IfMatch,
@@ -96,7 +108,7 @@ pub(crate) async fn delete_entry(
 ) -> Result<impl IntoResponse> {
     let edit = TableEdit::Remove { address };
     let edits = one(edit, query, &if_match);
-    Ok(answer(app.to_the_end(|it| it.edit(edits, author)).await?))
+    Ok(answer(limited::edit(&app, &principal, edits, author).await?))
 }
 
 fn one(edit: TableEdit, query: EditQuery, if_match: &IfMatch) -> TableEdits {
@@ -107,6 +119,7 @@ fn one(edit: TableEdit, query: EditQuery, if_match: &IfMatch) -> TableEdits {
 /// `POST /api/v1/table/edits`: all of them or none, as one generation. 422 names every mistake.
 pub(crate) async fn edits(
     State(app): App,
+    Who(principal): Who,
     if_match: IfMatch,
     By(author): By,
     JsonBody(mut edits): JsonBody<TableEdits>,
@@ -116,7 +129,7 @@ pub(crate) async fn edits(
         return Err(Failure::invalid(detail).hint("POST a file to /api/v1/table/import"));
     }
     edits.expect_generation = if_match.0.or(edits.expect_generation);
-    Ok(answer(app.to_the_end(|it| it.edit(edits, author)).await?))
+    Ok(answer(limited::edit(&app, &principal, edits, author).await?))
 }
 
 fn answer(changed: Changed) -> impl IntoResponse {
@@ -172,7 +185,9 @@ pub(crate) async fn export(
 /// `GET /api/v1/explain?address=…`: the decision for a recipient and each step that led to it.
 pub(crate) async fn explain(
     State(app): App,
+    Who(principal): Who,
     Query(question): Query<Explain>,
 ) -> Result<Json<api::Explanation>> {
+    limited::see_address(&app, &principal, &question.address).await?;
     Ok(Json(app.backend.explain(question).await?))
 }

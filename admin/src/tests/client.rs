@@ -10,12 +10,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::fake::FakeBackend;
-use crate::{Limits, Tokens, router, serve};
+use crate::{Limits, router, serve};
 
 pub(super) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 pub(super) struct Server {
     pub(super) backend: Arc<FakeBackend>,
+    pub(super) folder: tempfile::TempDir,
     pub(super) address: std::net::SocketAddr,
     pub(super) stop: CancellationToken,
     pub(super) tracker: TaskTracker,
@@ -51,11 +52,17 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
-        let tokens = Tokens::parse(TOKEN);
-        let app =
-            router(Arc::clone(&backend) as _, tokens, Registry::new(), tracker.clone()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let access = Arc::new(access::Access::in_folder(folder.path(), TOKEN));
+        let app = router(
+            Arc::clone(&backend) as _,
+            Arc::clone(&access),
+            Registry::new(),
+            tracker.clone(),
+        )
+        .unwrap();
         tracker.spawn(serve(listener, app, limits, tracker.clone(), stop.clone()));
-        Self { backend, address, stop, tracker }
+        Self { backend, folder, address, stop, tracker }
     }
 
     pub(super) async fn get(&self, path: &str) -> Answer {

@@ -1,5 +1,6 @@
 //! The API over real TCP, with the backend in memory.
 
+mod access;
 mod changes;
 mod client;
 mod console;

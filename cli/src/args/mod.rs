@@ -1,5 +1,6 @@
 //! The command line as types. Every text here is a promise of `docs/reference/cli.md`.
 
+mod access;
 mod queue;
 mod route;
 mod site;
@@ -8,6 +9,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use access::{
+    AuditCommand, LimitArgs, PasswordArgs, SessionCommand, TokenCommand, UserCommand,
+};
 pub(crate) use queue::{ActArgs, QueueCommand, SelectorArgs};
 pub(crate) use route::{EditArgs, ImportArgs, ListArgs, RouteCommand, SetArgs};
 pub(crate) use site::{OverrideArgs, SiteCommand};
@@ -76,6 +80,18 @@ pub(crate) enum Command {
     /// The proof that no accepted mail is missing.
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// Local accounts: who may sign in, and what they may do.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Tokens: keys for programs.
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Who is signed in.
+    #[command(subcommand)]
+    Session(SessionCommand),
+    /// What was done, by whom, and whether the log of it is whole.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Is the gateway ready, and what is it doing? Exits 1 if it is not ready.
     #[command(visible_alias = "health")]
     Status,

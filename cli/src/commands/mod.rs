@@ -1,5 +1,6 @@
 //! One file per subcommand. Each asks the gateway, shows the answer, and names the way back.
 
+mod access;
 mod check;
 mod completions;
 mod demo;
@@ -60,6 +61,10 @@ pub(crate) async fn ask(command: Command, console: &mut Console<'_>) -> Result {
         Command::Trace(args) => trace::run(args, console).await,
         Command::Site(command) => site::run(command, console).await,
         Command::Ledger(LedgerCommand::Verify) => ledger::run(console).await,
+        Command::User(command) => access::user(command, console).await,
+        Command::Token(command) => access::token(command, console).await,
+        Command::Session(command) => access::session(command, console).await,
+        Command::Audit(command) => access::audit(command, console).await,
         Command::Status => status::run(console).await,
         Command::Reload => reload::run(console).await,
         Command::Serve

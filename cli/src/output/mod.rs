@@ -120,6 +120,24 @@ impl Screen {
         Ok(yes)
     }
 
+    /// What is asked for, without a line's end.
+    pub(crate) fn prompt(&mut self, text: &str) {
+        let _ = self.flush();
+        let _ = write!(self.err, "{text}");
+        let _ = self.err.flush();
+    }
+
+    /// A line of standard input, without its end.
+    pub(crate) fn read_line(&mut self, what: &str) -> Result<String> {
+        let mut line = String::new();
+        let read = self.input.read_line(&mut line);
+        match read {
+            Ok(1..) => Ok(line.trim_end_matches(['\r', '\n']).to_owned()),
+            Ok(0) => Err(Failure::usage(format!("cannot read {what}: there is no input"))),
+            Err(error) => Err(Failure::failed(format!("cannot read {what}: {error}"))),
+        }
+    }
+
     /// Says why a command failed.
     pub(crate) fn failure(&mut self, failure: &Failure) {
         if failure.message.is_empty() {

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use admin::Limits;
 use admin::fake::FakeBackend;
-use admin::{Limits, Tokens};
 use clap::Parser as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +28,7 @@ pub(super) struct Desk {
     /// What the person at the terminal will answer; nobody sits there if it is empty.
     pub(super) answers: &'static str,
     stop: CancellationToken,
+    _folder: tempfile::TempDir,
 }
 
 /// What came of a command.
@@ -52,9 +53,10 @@ impl Desk {
         let address = listener.local_addr().unwrap().to_string();
         let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
         let registry = prometheus::Registry::new();
-        let tokens = Tokens::parse(TOKEN);
+        let folder = tempfile::tempdir().unwrap();
+        let access = Arc::new(access::Access::in_folder(folder.path(), TOKEN));
         let app =
-            admin::router(Arc::clone(&backend) as _, tokens, registry, tracker.clone()).unwrap();
+            admin::router(Arc::clone(&backend) as _, access, registry, tracker.clone()).unwrap();
         tracker.spawn(admin::serve(
             listener,
             app,
@@ -62,7 +64,8 @@ impl Desk {
             tracker.clone(),
             stop.clone(),
         ));
-        Self { backend, target: Target { address, token: TOKEN.to_owned() }, answers: "", stop }
+        let target = Target { address, token: TOKEN.to_owned() };
+        Self { backend, target, answers: "", stop, _folder: folder }
     }
 
     /// Runs `causeway LINE`; words are separated by spaces and `'…'` keeps one together.

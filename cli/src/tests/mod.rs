@@ -1,5 +1,6 @@
 //! Commands as they are typed, against a gateway in memory over real TCP.
 
+mod access;
 mod check;
 mod gateway;
 mod harness;

@@ -17,6 +17,11 @@ pub(crate) const SERVER: &[Key] = &[
 pub(crate) const ADMIN: &[Key] = &[
     Key::new("bind", Kind::Bind, Value("\"127.0.0.1:8025\""), "Address of API, console, /metrics, /livez and /readyz.").at_start(),
     Key::new("token_file", Kind::Path, Absent("`admin.token` in `data_dir`, written at the first start"), "File with the administrator's token.").at_start(),
+    Key::new("session_idle", Kind::Duration { min_s: 60, max_s: 30 * 86_400 }, Value("\"8h\""), "A signed-in person's session ends so long after its last use.").at_start(),
+    Key::new("session_max", Kind::Duration { min_s: 60, max_s: 30 * 86_400 }, Value("\"24h\""), "And so long after the login at the latest.").at_start(),
+    Key::new("password_memory", Kind::Size { min: 8 << 20, max: 1 << 30 }, Value("\"19MiB\""), "Memory that hashing a password takes (Argon2id); two are hashed at once at most. For new passwords.").at_start(),
+    Key::new("password_passes", Kind::Count { min: 1, max: 100 }, Value("2"), "Passes over that memory.").at_start(),
+    Key::new("audit_kept", Kind::Duration { min_s: 86_400, max_s: 36_500 * 86_400 }, Value("\"730d\""), "How long the audit log keeps a record. What goes is noted in the log itself.").at_start(),
 ];
 
 #[rustfmt::skip]
@@ -45,7 +50,15 @@ fn or_processors(threads: usize) -> usize {
 
 pub(crate) fn read_admin(found: Found<'_, '_>, reader: &mut Reader) -> Admin {
     let mut section = reader.section("admin", ADMIN, found);
-    let admin = Admin { bind: section.get("bind"), token_file: section.path_opt("token_file") };
+    let admin = Admin {
+        bind: section.get("bind"),
+        token_file: section.path_opt("token_file"),
+        session_idle: section.get("session_idle"),
+        session_max: section.get("session_max"),
+        password_memory_bytes: section.get("password_memory"),
+        password_passes: section.get::<usize>("password_passes").try_into().unwrap_or(u32::MAX),
+        audit_kept: section.get("audit_kept"),
+    };
     section.finish();
     admin
 }

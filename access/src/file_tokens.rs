@@ -1,4 +1,5 @@
-//! Who may use the API: whoever knows a line of `DATA_DIR/admin.token`.
+//! Whoever knows a line of `DATA_DIR/admin.token` is an administrator: for the first start, and when
+//! nothing else opens the door.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -6,6 +7,8 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use subtle::{Choice, ConstantTimeEq as _};
+
+use crate::secret;
 
 /// The tokens that are valid. Not shown by `Debug`.
 #[derive(Clone)]
@@ -55,6 +58,11 @@ impl Tokens {
             .iter()
             .fold(Choice::from(0), |any, token| any | token.as_bytes().ct_eq(offered.as_bytes()));
         any.into()
+    }
+
+    /// Whether the line with this SHA-256, in hexadecimal digits, is still there.
+    pub(crate) fn has_hash(&self, hash: &str) -> bool {
+        self.0.iter().any(|it| secret::hex(&secret::hash(it.as_bytes())) == hash)
     }
 }
 

@@ -1,0 +1,161 @@
+//! What somebody may do who is limited to domains or batches.
+//!
+//! Calls that show or change all of something are not for them; the list says which are. Of those
+//! the handlers ask for each row.
+
+use access::Principal;
+use api::{Change, Entry, ListQuery, TableEdit, TableEdits};
+use mail::Address;
+
+use crate::problem::{Failure, Result};
+use crate::routes::Shared;
+use crate::{Author, BackendError};
+
+/// The rest is refused, so that a new endpoint is closed until somebody has thought about it.
+const OPEN: &[&str] = &[
+    "GET /api/v1/version",
+    "GET /api/v1/stats",
+    "GET /api/v1/openapi.json",
+    "GET /api/v1/table",
+    "GET /api/v1/table/entries",
+    "GET /api/v1/table/entries/{name}",
+    "PUT /api/v1/table/entries/{name}",
+    "DELETE /api/v1/table/entries/{name}",
+    "POST /api/v1/table/edits",
+    "GET /api/v1/table/history",
+    "GET /api/v1/explain",
+    "GET /api/v1/sites",
+    "GET /api/v1/alerts",
+    "GET /api/v1/metrics/summary",
+    "GET /api/v1/session",
+    "DELETE /api/v1/session",
+    "GET /api/v1/sessions",
+    "DELETE /api/v1/sessions/{name}",
+    "POST /api/v1/users/{name}/password",
+    "POST /api/v1/users/{name}/totp",
+    "GET /api/v1/…",
+];
+
+/// An edit meets another one so often, and is then given up.
+const ATTEMPTS_MAX: usize = 5;
+
+pub(super) fn admit(principal: &Principal, action: &str) -> Result<()> {
+    if principal.limit().is_none() || OPEN.contains(&action) {
+        return Ok(());
+    }
+    let (name, limit) = (principal.name(), principal.limit().words());
+    let detail = format!("{name} is limited to {limit}, and this goes beyond");
+    Err(Failure::forbidden(detail).hint("ask somebody without a limit to do it"))
+}
+
+/// Sets the filters that the limit implies; what a filter cannot say, [`keep_seen`] does.
+pub(crate) fn narrow(principal: &Principal, query: &mut ListQuery) -> Result<()> {
+    let limit = principal.limit();
+    narrow_one(principal, &limit.domains, &mut query.domain)?;
+    narrow_one(principal, &limit.batches, &mut query.batch)
+}
+
+fn narrow_one(principal: &Principal, among: &[String], asked: &mut Option<String>) -> Result<()> {
+    match (among, asked.as_ref()) {
+        ([], _) => (),
+        (_, Some(it)) if among.iter().any(|one| one.eq_ignore_ascii_case(it)) => (),
+        (_, Some(it)) => {
+            let limit = principal.limit().words();
+            let detail = format!("{} is limited to {limit}: not {it}", principal.name());
+            return Err(Failure::forbidden(detail));
+        }
+        ([only], None) => *asked = Some(only.clone()),
+        (_, None) => (),
+    }
+    Ok(())
+}
+
+/// Pages get shorter by what is not to be seen; the cursor still leads on.
+pub(crate) fn keep_seen(principal: &Principal, entries: &mut Vec<Entry>) {
+    if !principal.limit().is_none() {
+        entries.retain(|it| see(principal, it).is_ok());
+    }
+}
+
+pub(crate) fn see(principal: &Principal, entry: &Entry) -> Result<()> {
+    if principal.limit().is_none() {
+        return Ok(());
+    }
+    let address = parsed(&entry.address)?;
+    principal.may_see(&address, entry.batch.as_deref()).map_err(Failure::forbidden)
+}
+
+/// May this one know where mail for `address` goes? By its row, if batches count.
+pub(crate) async fn see_address(
+    shared: &Shared,
+    principal: &Principal,
+    address: &str,
+) -> Result<()> {
+    if principal.limit().is_none() {
+        return Ok(());
+    }
+    let parsed = parsed(address)?;
+    let batch = match shared.backend.entry(address.to_owned()).await {
+        Ok((_, entry)) => entry.batch,
+        Err(_) => None,
+    };
+    principal.may_see(&parsed, batch.as_deref()).map_err(Failure::forbidden)
+}
+
+/// [`crate::Backend::edit`], all of whose rows are inside the limit, before and after.
+pub(crate) async fn edit(
+    shared: &Shared,
+    principal: &Principal,
+    edits: TableEdits,
+    author: Author,
+) -> Result<api::Changed> {
+    if principal.limit().is_none() {
+        return Ok(shared.to_the_end(|it| it.edit(edits, author)).await?);
+    }
+    // Of an edit that changes nothing no change is reported.
+    for address in edits.edits.iter().map(TableEdit::address) {
+        let Ok(address) = address.parse::<Address>() else { continue };
+        if !principal.limit().has_domain(address.domain().as_str()) {
+            principal.may_see(&address, None).map_err(Failure::forbidden)?;
+        }
+    }
+    for _ in 0..ATTEMPTS_MAX {
+        let generation = shared.backend.table().await?.generation;
+        let seen = edits.expect_generation.or(Some(generation));
+        let mut fixed = TableEdits { expect_generation: seen, dry_run: true, ..edits.clone() };
+        let rehearsed = match shared.backend.edit(fixed.clone(), author.clone()).await {
+            Err(BackendError::Conflict { .. }) if edits.expect_generation.is_none() => continue,
+            other => other?,
+        };
+        check_changes(principal, &rehearsed.changes)?;
+        if edits.dry_run {
+            return Ok(rehearsed);
+        }
+        fixed.dry_run = false;
+        let author = author.clone();
+        match shared.to_the_end(|it| it.edit(fixed, author)).await {
+            Err(BackendError::Conflict { .. }) if edits.expect_generation.is_none() => (),
+            other => return Ok(other?),
+        }
+    }
+    let detail = "others edit the table all the time".to_owned();
+    Err(BackendError::Busy { detail }.into())
+}
+
+/// Every address of every row, its aliases too: they are routed as well.
+pub(crate) fn check_changes(principal: &Principal, changes: &[Change]) -> Result<()> {
+    changes.iter().try_for_each(|change| {
+        let batch = |it: &Option<Entry>| it.as_ref().and_then(|it| it.batch.clone());
+        let (before, after) = (batch(&change.before), batch(&change.after));
+        let entries = [&change.before, &change.after].into_iter().flatten();
+        let addresses = entries.flat_map(|it| [&it.address].into_iter().chain(&it.aliases));
+        addresses.chain([&change.address]).try_for_each(|address| {
+            let may = principal.may_change(&parsed(address)?, before.as_deref(), after.as_deref());
+            may.map_err(Failure::forbidden)
+        })
+    })
+}
+
+fn parsed(address: &str) -> Result<Address> {
+    address.parse().map_err(|error| Failure::invalid(format!("address: {error}")))
+}
