@@ -1,5 +1,5 @@
 // Types of calls that other parts of the gateway serve.
-import type { Change, Entry, Generation, Problem, QueueState } from "./types.ts";
+import type { Change, Entry, Generation, Problem } from "./types.ts";
 
 export type PlanState = "checking" | "ready" | "awaiting_approval" | "scheduled" | "canary" | "applied" | "rolled_back" | "cancelled" | "failed";
 export interface Blocked { rail: string; message: string; hint: string; rows: number; examples: string[]; overridable: boolean; overridden_by?: string | null }
@@ -25,13 +25,6 @@ export interface Simulation { messages_seen: number; recipients_seen: number; ch
 export interface FlowEvent { at: string; kind: string; id: string; reverse_path: string; recipient: string; site?: string | null; size_bytes?: number | null; reply?: string | null; seconds?: number | null }
 export interface Alert { name: string; severity: string; state: string; since: string; summary: string; runbook: string; labels: Record<string, string> }
 
-export type Role = "viewer" | "operator" | "approver" | "administrator";
-export interface User { name: string; role: Role; domains: string[]; batches: string[]; second_factor: boolean; disabled: boolean; created_at: string; last_login_at?: string | null }
-export interface Token { id: string; name: string; role: Role; domains: string[]; batches: string[]; created_at: string; created_by: string; expires_at?: string | null; last_used_at?: string | null }
-export interface Session { id: string; name: string; role: Role; source: string; created_at: string; last_used_at: string; expires_at: string; current: boolean }
-export interface AuditRecord { seq: number; at: string; kind: string; actor: string; via: string; source: string; action: string; target: string; details: string; status?: number | null; code: string; hash: string }
-export interface AuditVerification { intact: boolean; records: number; first_seq: number; last_seq: number; head_hash: string; broken_seq?: number | null; broken?: string | null }
-export type { QueueState };
 
 export interface PendingRemovals { recipients: number; addresses: number; of_addresses: number; examples: string[] }
 export interface DirectorySync { dry_run: boolean; full: boolean; entries: number; added: number; changed: number; removed: number; milliseconds: number; pending_removals?: PendingRemovals | null }

@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { type ApiError, api } from "../api/client.ts";
-import type { AuditRecord, AuditVerification } from "../api/next.ts";
+import type { AuditRecord, AuditVerification } from "../api/types.ts";
 import { capital, count, plural } from "../lib/format.ts";
 import { asError, useResource } from "../lib/resource.ts";
 import { query, setQuery } from "../lib/router.ts";

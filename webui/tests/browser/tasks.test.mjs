@@ -230,3 +230,60 @@ test("on a narrow screen the rail is a menu", async () => {
   await until("the menu is closed", async () => !(await page.getByRole("link", { name: "Spool" }).isVisible()));
   await close();
 });
+
+test("people: an account by mouse, signed in to, and disabled by keyboard", async () => {
+  const { page, close } = await open(chrome, gateway);
+  await visit(page, "people", "People and access");
+  await button(page, "Add user").click();
+  await page.getByLabel("User name").fill("vera");
+  await page.getByLabel("First password").fill("long enough for vera");
+  await page.getByLabel("Role").selectOption("operator");
+  await page.getByRole("dialog").getByRole("button", { name: "Add user" }).click();
+  await page.getByRole("region", { name: "Users" }).getByText("vera", { exact: true }).first().waitFor();
+  const other = await open(chrome, gateway, { signedIn: false });
+  await other.page.getByLabel("User name").fill("vera");
+  await other.page.getByLabel("Password").fill("long enough for vera");
+  await other.page.keyboard.press("Enter");
+  await other.page.locator(".menu summary").getByText("vera").waitFor();
+  await visit(other.page, "people", "People and access");
+  await other.page.getByText("For administrators").waitFor();
+  await button(page, "Change vera").focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("checkbox", { name: "Disabled" }).focus();
+  await page.keyboard.press("Space");
+  await tabTo(page, "dialog button.primary");
+  await page.keyboard.press("Enter");
+  await note(page, "vera is changed").waitFor();
+  await visit(other.page, "spool");
+  await button(other.page, "Sign in").waitFor();
+  await other.close();
+  await close();
+});
+
+test("people: a token is made, shown once, and revoked", async () => {
+  const { page, close } = await open(chrome, gateway);
+  await visit(page, "people", "People and access");
+  await button(page, "Make a token").click();
+  await page.getByLabel("What it is for").fill("sidecar of wave 7");
+  await page.keyboard.press("Enter");
+  const secret = await page.locator(".secret").textContent();
+  assert.ok(secret.length > 20);
+  await button(page, "Done").click();
+  page.on("dialog", (it) => void it.accept());
+  await button(page, "Revoke token for sidecar of wave 7").click();
+  await note(page, "is revoked").waitFor();
+  await close();
+});
+
+test("audit: what was done is found, and the chain is checked", async () => {
+  const { page, close } = await open(chrome, gateway);
+  await visit(page, "audit", "Audit");
+  await page.keyboard.press("/");
+  await page.keyboard.type("break-glass");
+  await page.getByRole("searchbox", { name: "Who" }).fill("");
+  await page.getByRole("region", { name: "Audit records" }).getByText("Login").first().waitFor();
+  await button(page, "Check the chain").focus();
+  await page.keyboard.press("Enter");
+  await page.getByText("The chain is whole.").waitFor();
+  await close();
+});
