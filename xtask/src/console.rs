@@ -53,6 +53,7 @@ pub(crate) fn test() -> (Result<()>, Tally) {
     let files = [
         "tests/unit/logic.test.mjs",
         "tests/browser/tasks.test.mjs",
+        "tests/browser/plans.test.mjs",
         "tests/browser/accessible.test.mjs",
         "tests/browser/million.test.mjs",
     ];

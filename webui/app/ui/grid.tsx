@@ -3,7 +3,7 @@
 import { Component, type ComponentChildren, type JSX } from "preact";
 import { useCallback, useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { rowHeight } from "../lib/prefs.ts";
-import { frame, fromBar, reach, reveal, toBar } from "../lib/window.ts";
+import { frame, fromBar, reach, reveal, TALLEST, toBar } from "../lib/window.ts";
 
 export interface Column<T> {
   id: string;
@@ -75,6 +75,8 @@ function cell(it: Column<never>, content: ComponentChildren, role: "gridcell" | 
   return <div key={it.id} role={role} class={`cell c-${it.id}${it.wide ? " wide-only" : ""}${it.end ? " end" : ""}`}>{content}</div>;
 }
 
+/** Height of the column titles with their line. */
+const HEAD = 36;
 /** Pixels for one line of a wheel that counts in lines. */
 const LINE = 16;
 
@@ -172,7 +174,7 @@ export function Grid<T>(props: Props<T>): JSX.Element {
   opened.current = props.open;
   const openRow = useCallback((it: T, index: number) => opened.current?.(it, index), []);
   return (
-    <div class="grid" style={{ "--columns": template, "--columns-narrow": narrow }}>
+    <div class="grid" style={{ "--columns": template, "--columns-narrow": narrow, "--rows-high": `${Math.min(total * height, TALLEST) + HEAD}px` }}>
       <div role="grid" aria-label={props.label} aria-rowcount={total + 1} aria-multiselectable={props.select ? true : undefined} tabIndex={0} class="grid-focus"
         aria-activedescendant={activeRow ? `${id}-${current}` : undefined} onKeyDown={key}>
         <div role="rowgroup" class="grid-head">
