@@ -19,8 +19,6 @@ export interface TableDiff { from: number; to: number; rows: Change[]; next_curs
 export interface Revision extends Generation { parent?: number | null; ticket?: string | null; plan?: string | null; approvers?: string[]; overrides?: string[]; hash?: string | null }
 export interface PlanProblem extends Problem { blocked?: Blocked[]; conflicts?: RowConflict[] }
 
-export interface Simulated { id: string; accepted_at: string; recipient: string; went: string; would_go: string; why: string }
-export interface Simulation { messages_seen: number; recipients_seen: number; changed: Simulated[]; next_cursor?: string | null }
 
 export interface FlowEvent { at: string; kind: string; id: string; reverse_path: string; recipient: string; site?: string | null; size_bytes?: number | null; reply?: string | null; seconds?: number | null }
 export interface Alert { name: string; severity: string; state: string; since: string; summary: string; runbook: string; labels: Record<string, string> }

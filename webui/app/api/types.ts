@@ -177,16 +177,25 @@ export type Explanation = {
   conclusion: string;
   /** A second site that gets a copy. */
   copy_to?: string | null;
+  /** What the sender and the recipient will see of it, as things are now. */
+  expected?: string;
   generation: number;
   /** Where to: a site's name, or a domain that is looked up by MX. `null` for a refusal. */
   hop?: string | null;
+  /** Servers of the site in the order in which they would be tried now. */
+  hosts?: Host[];
+  limits?: HopLimits | null;
   /** The recipient as that hop will see it. */
   onward?: string | null;
   /** What the client hears at RCPT. */
   reply?: string | null;
+  /** Health of the site, now; `null` for what goes to no site. */
+  site_state?: SiteState | null;
   steps: Step[];
   /** The whole of it for people, one line per step. */
   text: string;
+  /** `none`, `opportunistic`, `require` or `verify`. */
+  tls?: string | null;
   /** `deliver`, `hold` or `reject`. */
   verdict: string;
 };
@@ -246,6 +255,18 @@ export type Hop = {
   oldest_seconds?: number | null;
 };
 
+/** What the way to a site bears. */
+export type HopLimits = {
+  /** Open now, and at most. */
+  connections: number;
+  connections_max: number;
+  /** Of a message that we accept at all. */
+  message_bytes_max: number;
+  messages_per_connection_max: number;
+  /** In one transaction with the site. */
+  recipients_max: number;
+};
+
 /** One server of a site. */
 export type Host = {
   last_error?: string | null;
@@ -270,6 +291,35 @@ export type Imported = {
 };
 
 /**
+ * A delivery whose outcome nobody knows: the answer to the end of the message was lost, or the
+ * gateway was killed while it may have been on its way.
+ */
+export type InDoubt = {
+  attempts: number;
+  first_failed_at?: string | null;
+  /** Where it waits; in state `cutover` that is where it was attempted. */
+  hop: string;
+  /** `null` when the gateway was killed before there was one. */
+  last_reply?: string | null;
+  message: string;
+  recipient: string;
+};
+
+/** An attempt that is under way. */
+export type Lease = {
+  /** Of the table when it began; a newer one may have decided. */
+  generation: number;
+  /** The site where it is being delivered. */
+  hop: string;
+  /** Our id of the message. */
+  message: string;
+  /** As the sender wrote it; empty when the message cannot be read. */
+  recipient: string;
+  /** To the tenth of a second. */
+  since: string;
+};
+
+/**
  * `POST /api/v1/session`: `user` and `password`, with `code` if the account has a second factor;
  * or `token` alone.
  */
@@ -287,8 +337,67 @@ export type MadeToken = {
   token: Token;
 };
 
+/** One mailbox in its move: `GET /api/v1/moves/{address}`, for an alias that of its mailbox. */
+export type Move = {
+  address: string;
+  batch?: string | null;
+  /** Of its row: what a transition compares. */
+  generation: number;
+  /** Recipients whose mail the cutover holds. */
+  held_messages: number;
+  /** In state `cutover`: when it goes back by itself. */
+  hold_until?: string | null;
+  /** The site where it lives. */
+  home: string;
+  /** Recipients that may have their message already. At most 1,000. */
+  in_doubt: InDoubt[];
+  in_doubt_total: number;
+  /**
+   * Attempts under way, to it or to any of its aliases. Once a transition to `cutover` is
+   * acknowledged no other begins, so when this is empty nothing is. At most 1,000.
+   */
+  leases: Lease[];
+  /** All of them, also those that are not listed. */
+  leases_total: number;
+  /** When it was cut over; in the other states, when its row last changed. */
+  since: string;
+  state: MoveState;
+  /** What the sidecar reported last. */
+  sync?: SyncReport | null;
+};
+
+/** A row that is not as the caller saw it. */
+export type MoveConflict = {
+  /** The generation of the row now; `null` when the mailbox is not listed. */
+  actual?: number | null;
+  address: string;
+  /** The generation that was expected; `null` where a batch was to be in one state. */
+  expected?: number | null;
+  state?: MoveState | null;
+};
+
+/** One page. */
+export type MoveList = {
+  /** Of the table. */
+  generation: number;
+  moves: Move[];
+  /** `null` on the last page. */
+  next_cursor?: string | null;
+};
+
 /** Where a mailbox is on its way. product.md: `on_prem → syncing → cutover → cloud → settled`. */
 export type MoveState = "on_prem" | "syncing" | "cutover" | "cloud" | "settled";
+
+/** Where a mailbox is after a step. */
+export type Moved = {
+  address: string;
+  /** Of its row: what the next transition compares. */
+  generation: number;
+  hold_until?: string | null;
+  home: string;
+  since: string;
+  state: MoveState;
+};
 
 /** `POST /api/v1/tokens` */
 export type NewToken = {
@@ -384,6 +493,8 @@ export type Problem = {
   /** The generation of the table now, when `code` is `conflict`. */
   generation?: number | null;
   hint?: string | null;
+  /** Mailboxes that are not as the caller of a transition saw them, when `code` is `conflict`. */
+  move_conflicts?: MoveConflict[];
   status: number;
   title: string;
 };
@@ -450,6 +561,32 @@ export type Reloaded = {
   needs_restart: string[];
 };
 
+/** A recipient whose mail would have gone elsewhere. */
+export type Rerouted = {
+  accepted_at: string;
+  id: string;
+  recipient: string;
+  /** By the ledger; what is not delivered, by the table of now. */
+  went: string;
+  /** The conclusion that the changed table comes to. */
+  why: string;
+  would_go: string;
+};
+
+/** `POST /api/v1/moves/{address}/resolve`: what was found out about a delivery in doubt. */
+export type Resolve = {
+  /** `true`: the mailbox has it, and it is settled. `false`: it has not, and it is delivered. */
+  delivered: boolean;
+  /** Where it was found, or searched: goes into the ledger. */
+  evidence?: string | null;
+  message: string;
+};
+
+export type Resolved = {
+  /** Recipients that were settled, or are no longer in doubt. */
+  recipients: number;
+};
+
 /** What somebody may do. Each may do what those before it may. */
 export type Role = "viewer" | "operator" | "approver" | "administrator";
 
@@ -488,6 +625,39 @@ export type SessionList = {
 };
 
 export type Severity = "info" | "warning" | "page";
+
+/**
+ * `POST /api/v1/explain/simulate`: what would have become of yesterday's mail under a changed
+ * table. Either `edits`, or the id of a plan.
+ */
+export type Simulate = {
+  /** `next_cursor` of the page before. */
+  cursor?: string | null;
+  /** At most 10,000. */
+  edits?: TableEdit[];
+  /** Rows of `changed`: 1 to 1,000, else 200. */
+  limit?: number | null;
+  plan?: string | null;
+  /** A time; without it, a day ago. */
+  since?: string | null;
+};
+
+/** One page: what a part of the mail since then would have seen. */
+export type Simulation = {
+  /** Recipients whose mail would have gone elsewhere, in the order of acceptance. */
+  changed: Rerouted[];
+  /** Of the table that the edits were applied to. */
+  generation: number;
+  /** Looked at for this page. */
+  messages_seen: number;
+  /**
+   * `null` when all mail since then has been looked at. A page may be empty and not the last:
+   * one request looks at 100,000 messages at most.
+   */
+  next_cursor?: string | null;
+  recipients_seen: number;
+  since: string;
+};
 
 /** What routing and delivery know of one site. */
 export type Site = {
@@ -558,6 +728,8 @@ export type Stats = {
 /** One question and its answer. */
 export type Step = {
   answer: string;
+  /** From 1. */
+  number?: number;
   question: string;
 };
 
@@ -617,6 +789,34 @@ export type StreamQuery = {
   site?: string | null;
   /** Of `flow`, `table`, `sites`, `alerts` and `plans`, with commas between; all if not given. */
   topics?: string | null;
+};
+
+/** The report of one mailbox; it takes the place of the one before. */
+export type SyncOf = {
+  address: string;
+  items_done: number;
+  items_total: number;
+  last_sync_at?: string | null;
+};
+
+/** How far the copy of a mailbox is. */
+export type SyncReport = {
+  items_done: number;
+  items_total: number;
+  /** When the sidecar last had everything that there was, by its own clock. */
+  last_sync_at?: string | null;
+  /** When it said so, by ours. */
+  reported_at: string;
+};
+
+/** `PUT /api/v1/moves/sync`: of at most 10,000 mailboxes that are listed. */
+export type SyncReports = {
+  reports: SyncOf[];
+};
+
+export type SyncTaken = {
+  /** Reports that were kept. */
+  taken: number;
 };
 
 /** One edit of several that are made together. */
@@ -700,6 +900,42 @@ export type TotpRequest = {
 /** What was found, newest first. */
 export type Traced = {
   stories: Story[];
+};
+
+/** One mailbox, one step. */
+export type Transition = {
+  address: string;
+  /** Of the row as the caller saw it. */
+  generation: number;
+  /**
+   * Where it lives then. Only wanted where there is a choice: with more than two sites, at
+   * `cutover → cloud` and on the way back.
+   */
+  home?: string | null;
+  to: MoveState;
+};
+
+export type Transitioned = {
+  /** Of the table. */
+  generation: number;
+  /** The mailboxes of the request as they are now. */
+  moves: Moved[];
+};
+
+/**
+ * `POST /api/v1/moves/transitions`: either `moves`, at most 10,000, or `batch`, `from` and `to`.
+ * All of them become one generation, or none.
+ */
+export type Transitions = {
+  /** Every mailbox of this batch. */
+  batch?: string | null;
+  /** Of the report that justifies it: kept in the history, after the reason. */
+  digest?: string | null;
+  from?: MoveState | null;
+  moves?: Transition[];
+  /** Goes into the history. */
+  reason?: string | null;
+  to?: MoveState | null;
 };
 
 /** A local account. */
@@ -792,6 +1028,8 @@ export type Call =
   | "GET /api/v1/audit/verify"
   | "GET /api/v1/explain"
   | "GET /api/v1/ledger/verify"
+  | "GET /api/v1/moves"
+  | "GET /api/v1/moves/{name}"
   | "GET /api/v1/openapi.json"
   | "GET /api/v1/queue"
   | "GET /api/v1/queue/messages/{name}"
@@ -815,6 +1053,9 @@ export type Call =
   | "GET /metrics"
   | "GET /readyz"
   | "PATCH /api/v1/users/{name}"
+  | "POST /api/v1/explain/simulate"
+  | "POST /api/v1/moves/transitions"
+  | "POST /api/v1/moves/{name}/resolve"
   | "POST /api/v1/queue/actions"
   | "POST /api/v1/reload"
   | "POST /api/v1/session"
@@ -825,5 +1066,6 @@ export type Call =
   | "POST /api/v1/users"
   | "POST /api/v1/users/{name}/password"
   | "POST /api/v1/users/{name}/totp"
+  | "PUT /api/v1/moves/sync"
   | "PUT /api/v1/sites/{name}/override"
   | "PUT /api/v1/table/entries/{name}";

@@ -21,7 +21,7 @@ import { announce, toast } from "../ui/toast.tsx";
 import { Conflicts } from "./conflicts.tsx";
 import { ChangeList } from "./diff.tsx";
 import { PLAN_STATES } from "./plans.tsx";
-import { Simulate } from "./simulate.tsx";
+import { SimulateCard } from "./simulate.tsx";
 
 const POLL_MS = 3000;
 const OVER = ["applied", "rolled_back", "cancelled", "failed"];
@@ -227,7 +227,7 @@ function Review({ plan, set, reload }: { plan: Plan; set: (plan: Plan) => void; 
           </div>
           <Rows plan={plan} />
           <Impact plan={plan} />
-          <Simulate plan={plan.id} />
+          <SimulateCard plan={plan.id} />
         </div>
         <div class="stack">
           <section class="card card-body"><Facts plan={plan} /></section>

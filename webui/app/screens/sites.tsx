@@ -17,7 +17,7 @@ import { Failure, Loaded } from "../ui/states.tsx";
 import { At, Since } from "../ui/time.tsx";
 import { announce, toast } from "../ui/toast.tsx";
 
-const TLS: Record<string, string> = { none: "never", opportunistic: "when offered", require: "required", verify: "required, certificate checked" };
+export const TLS: Record<string, string> = { none: "never", opportunistic: "when offered", require: "required", verify: "required, certificate checked" };
 const POLL_MS = 5000;
 
 function ProbeResult({ probe }: { probe: Probe }): JSX.Element {
