@@ -29,6 +29,7 @@ const INSTALLED: &[&str] = &[
     "libevent-2.1-7",
     "slapd",
     "ldap-utils",
+    "chromium",
 ];
 
 /// Unpacked below [`peers_dir`], never installed.
