@@ -295,12 +295,7 @@ impl World {
                 Going::Elsewhere(Err(reply)) => panic!("{reply}"),
             }
         }
-        if go.is_empty() {
-            let attempt = self.attempts.remove(which);
-            self.queues.finish(attempt.work.leg, &strays, false, self.now());
-        } else {
-            attempt.decided = Some((go, strays));
-        }
+        attempt.decided = Some((go, strays));
     }
 
     /// The far side keeps what it was sent.
@@ -348,7 +343,7 @@ impl World {
             };
             fates.push((*index, next));
         }
-        self.queues.finish(attempt.work.leg, &fates, true, self.now());
+        self.queues.finish(attempt.work.leg, &fates, !go.is_empty(), self.now());
         if lost && self.careful {
             (0..2).for_each(|it| self.resolve(it));
         }
