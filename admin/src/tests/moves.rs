@@ -28,7 +28,7 @@ async fn a_transition_of_an_old_row_is_a_conflict_that_names_the_row() {
     let body = r#"{"moves":[{"address":"anna@contoso.example","generation":0,"to":"cloud"}]}"#;
     let answer = server.json("POST", TRANSITIONS, body).await;
     assert_eq!((answer.status, answer.json()["code"].as_str()), (409, Some("conflict")));
-    let row = &answer.json()["move_conflicts"][0];
+    let row = &answer.json()["conflicts"][0];
     assert_eq!((row["expected"].as_u64(), row["actual"].as_u64()), (Some(0), Some(1)));
     assert_eq!(row["state"], "cutover");
 }

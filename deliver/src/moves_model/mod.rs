@@ -75,8 +75,8 @@ pub(super) enum Target {
 }
 
 fn op() -> impl Strategy<Value = Op> {
-    let any = prop::sample::select(MoveState::ALL.to_vec()).prop_map(Target::Any);
-    let to = prop_oneof![1 => any, 6 => (0_usize..12).prop_map(Target::On)];
+    let wild = prop::sample::select(MoveState::ALL.to_vec()).prop_map(Target::Any);
+    let to = prop_oneof![1 => wild, 6 => (0_usize..12).prop_map(Target::On)];
     prop_oneof![
         4 => (1_u8..4, any::<bool>()).prop_map(|(to, by_alias)| Op::Accept { to, by_alias }),
         5 => (0_usize..2).prop_map(|site| Op::Take { site }),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use admin::{Answer, Author, BackendError};
 use api::{
-    FieldError, Move, MoveConflict, MoveList, Moved, MovesQuery, Resolve, Resolved, Simulate,
-    Simulation, SyncReports, SyncTaken, Transitioned, Transitions,
+    FieldError, Move, MoveList, Moved, MovesQuery, Resolve, Resolved, Simulate, Simulation,
+    SyncReports, SyncTaken, Transitioned, Transitions,
 };
 use deliver::moves::{MailboxMail, Resolution, Resolved as Outcome};
 use directory::{MoveRow, MoveStep, RowConflict, StepFailure, StepRequest, Steps, SyncReport};
@@ -277,12 +277,13 @@ fn failure(failure: StepFailure, generation: u64) -> BackendError {
     }
 }
 
-fn conflict(it: RowConflict) -> MoveConflict {
-    MoveConflict {
+fn conflict(it: RowConflict) -> api::RowConflict {
+    api::RowConflict {
         address: it.address,
         expected: it.expected,
         actual: it.actual.map(|it| it.0),
         state: it.actual.map(|it| api_state(it.1)),
+        ..api::RowConflict::default()
     }
 }
 
