@@ -18,7 +18,7 @@ use crate::route::{Attempt as Going, Routes};
 
 const SITES: [&str; 2] = ["on_prem", "cloud"];
 const MAILBOXES: [&str; 2] = ["anna", "bert"];
-const CUTOVER_MAX: u64 = 1_800;
+const CUTOVER_MAX: u64 = 1_000;
 /// The longest tick.
 const TICK_MAX: u64 = 700;
 const ONE: Batch = Batch { messages_max: 1, bytes_max: u64::MAX };
