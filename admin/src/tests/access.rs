@@ -14,7 +14,13 @@ impl Server {
         made.json()["secret"].as_str().unwrap().to_owned()
     }
 
-    pub(super) async fn with_token(&self, token: &str, method: &str, path: &str, body: &str) -> Answer {
+    pub(super) async fn with_token(
+        &self,
+        token: &str,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> Answer {
         self.raw(method, path, &format!("{JSON}Authorization: Bearer {token}\r\n"), body).await
     }
 
