@@ -27,6 +27,9 @@ const INSTALLED: &[&str] = &[
     "libgnutls-dane0",
     "libnsl2",
     "libevent-2.1-7",
+    "slapd",
+    "ldap-utils",
+    "chromium",
 ];
 
 /// Unpacked below [`peers_dir`], never installed.
