@@ -34,6 +34,9 @@ pub const MOVES_TRANSITIONS: &str = "/api/v1/moves/transitions";
 pub const MOVES_SYNC: &str = "/api/v1/moves/sync";
 pub const TRACE: &str = "/api/v1/trace";
 pub const STREAM: &str = "/api/v1/stream";
+pub const ALERTS: &str = "/api/v1/alerts";
+pub const ALERTS_TEST: &str = "/api/v1/alerts/test";
+pub const FIGURES: &str = "/api/v1/metrics/summary";
 pub const LEDGER_VERIFY: &str = "/api/v1/ledger/verify";
 
 pub const SESSION: &str = "/api/v1/session";

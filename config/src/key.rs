@@ -16,6 +16,8 @@ pub(crate) struct Key {
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
     Text,
+    /// An address of mail.
+    Mailbox,
     Domain,
     Path,
     /// `ADDRESS:PORT`
@@ -83,6 +85,7 @@ impl Kind {
     pub(crate) fn describe(self) -> String {
         match self {
             Self::Text => "text".into(),
+            Self::Mailbox => "address of mail".into(),
             Self::Domain => "domain name".into(),
             Self::Path => "path".into(),
             Self::Bind => "ADDRESS:PORT".into(),
