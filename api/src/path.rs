@@ -38,6 +38,10 @@ pub const ALERTS: &str = "/api/v1/alerts";
 pub const ALERTS_TEST: &str = "/api/v1/alerts/test";
 pub const FIGURES: &str = "/api/v1/metrics/summary";
 pub const LEDGER_VERIFY: &str = "/api/v1/ledger/verify";
+pub const DIRECTORY: &str = "/api/v1/directory";
+pub const DIRECTORY_RECIPIENTS: &str = "/api/v1/directory/recipients";
+pub const DIRECTORY_SOURCES: &str = "/api/v1/directory/sources";
+pub const DIRECTORY_DRIFT: &str = "/api/v1/directory/drift";
 
 pub const SESSION: &str = "/api/v1/session";
 pub const SESSIONS: &str = "/api/v1/sessions";

@@ -15,9 +15,12 @@ pub(crate) struct Key {
 /// What a value must look like. Numbers carry the range that is accepted.
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
+    /// A short name.
     Text,
     /// An address of mail.
     Mailbox,
+    /// Whatever is not empty.
+    Line,
     Domain,
     Path,
     /// `ADDRESS:PORT`
@@ -47,6 +50,8 @@ pub(crate) enum Kind {
     Hosts,
     Addresses,
     Names,
+    /// Names of sections.
+    Sections,
     Durations {
         max_s: u64,
     },
@@ -84,7 +89,7 @@ impl Kind {
     /// What is wanted, for the reference page.
     pub(crate) fn describe(self) -> String {
         match self {
-            Self::Text => "text".into(),
+            Self::Text | Self::Line => "text".into(),
             Self::Mailbox => "address of mail".into(),
             Self::Domain => "domain name".into(),
             Self::Path => "path".into(),
@@ -102,6 +107,7 @@ impl Kind {
             Self::Networks => "list of networks".into(),
             Self::Hosts => "list of HOST or HOST:PORT".into(),
             Self::Addresses => "list of ADDRESS:PORT".into(),
+            Self::Sections => "list of names".into(),
             Self::Names => "list of DNS names".into(),
             Self::Windows => "list of windows of time".into(),
             Self::Durations { max_s } => format!("list of durations up to {}", span_text(max_s)),

@@ -38,7 +38,8 @@ pub use reference::reference;
 pub use reload::Reload;
 pub use types::{
     Admin, Alerts, BareNewline, BatchSynced, CertificateSenders, Chunking, Config,
-    DeliverySettings, DeliveryTimeouts, Hosts, IpPreference, Limits, Listener, Log, LogFormat,
-    Portal, Rails, RailsCheck, RecipientCheck, RelayDomain, Role, Routing, SecondPerson, Server,
-    Site, SpoolSettings, TlsFiles, TlsPolicy,
+    DeliverySettings, DeliveryTimeouts, DirectoryKind, DirectorySource, Hosts, IpPreference,
+    LdapSource, LdapTls, Limits, Listener, Log, LogFormat, Portal, Rails, RailsCheck,
+    RecipientCheck, RelayDomain, Role, Routing, SecondPerson, Server, Site, SpoolSettings,
+    TlsFiles, TlsPolicy,
 };

@@ -23,10 +23,14 @@ const INSTALLED: &[&str] = &[
     "perl-base",
     "util-linux",
     "linux-perf",
+    "prometheus",
     "libidn12",
     "libgnutls-dane0",
     "libnsl2",
     "libevent-2.1-7",
+    "slapd",
+    "ldap-utils",
+    "chromium",
 ];
 
 /// Unpacked below [`peers_dir`], never installed.
