@@ -162,7 +162,7 @@ fn closed(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .layer(from_fn_with_state(Arc::clone(shared), guarded))
 }
 
-fn with_segment(collection: &str, rest: &str) -> String {
+pub(crate) fn with_segment(collection: &str, rest: &str) -> String {
     format!("{collection}/{{name}}{rest}")
 }
 
@@ -180,7 +180,7 @@ async fn within_deadline(request: Request, next: Next) -> Response {
 /// another server. The body's arrival counts.
 fn deadline(path: &str) -> Duration {
     let long = [path::IMPORT, path::PLANS_IMPORT, path::TABLE_VERIFY, path::LEDGER_VERIFY];
-    let long = long.contains(&path);
+    let long = long.contains(&path) || path.starts_with(path::DIRECTORY_SOURCES);
     let probe = path.starts_with(path::SITES) && path.ends_with("/probe");
     Duration::from_secs(match (long, probe) {
         (true, _) => 300,
