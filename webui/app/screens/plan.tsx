@@ -2,8 +2,7 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { type ApiError, api, segment } from "../api/client.ts";
-import type { Blocked, Plan, PlanProblem, RowConflict, RowList } from "../api/next.ts";
-import type { Change } from "../api/types.ts";
+import type { Blocked, Change, Plan, RowConflict, RowList } from "../api/types.ts";
 import { draft, edit, put } from "../lib/draft.ts";
 import { capital, clock, count, plural, siteName, words } from "../lib/format.ts";
 import { prefs } from "../lib/prefs.ts";
@@ -135,7 +134,7 @@ function ApplyForm({ plan, reload, overrides, busy, setBusy, fail }: { plan: Pla
       fail({ conflicts: [] });
     } catch (caught) {
       const error = asError(caught);
-      fail({ error, conflicts: (error.problem as PlanProblem).conflicts ?? [] });
+      fail({ error, conflicts: error.problem.conflicts ?? [] });
     }
     setBusy(false);
   };

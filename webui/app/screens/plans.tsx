@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { type ApiError, api, withQuery } from "../api/client.ts";
-import type { Plan, PlanList } from "../api/next.ts";
+import type { Plan, PlanList } from "../api/types.ts";
 import { MOVE_STATES, moveState, siteName } from "../lib/format.ts";
 import { asError, useResource } from "../lib/resource.ts";
 import { go, href, query, rest, setQuery } from "../lib/router.ts";
