@@ -14,7 +14,7 @@ import { Badge } from "../ui/badge.tsx";
 import { Input } from "../ui/field.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { Head } from "../ui/shell.tsx";
-import { Empty, Failure, Loaded } from "../ui/states.tsx";
+import { Empty, Failure, Loaded, Prose } from "../ui/states.tsx";
 import { At } from "../ui/time.tsx";
 import { announce, toast } from "../ui/toast.tsx";
 import { Conflicts } from "./conflicts.tsx";
@@ -84,7 +84,7 @@ function Rail({ it, reason, set }: { it: Blocked; reason: string | undefined; se
       <Icon name={passed ? "check" : "warning"} />
       <div class="grow stack tight">
         <p><strong>{railName(it.rail)}.</strong> {capital(it.message)}{/[.!?]$/.test(it.message) ? "" : "."}</p>
-        {it.hint && <p>{ASKS.includes(it.rail) ? "Look at the rows. If all of it is meant, repeat the text below" : capital(it.hint)}{/[.!?]$/.test(it.hint) ? "" : "."}</p>}
+        {it.hint && <Prose text={ASKS.includes(it.rail) ? "Look at the rows. If all of it is meant, repeat the text below" : it.hint} />}
         {it.examples.length > 0 && <p class="mono small">{it.examples.slice(0, 5).join(", ")}{it.rows > it.examples.length || it.examples.length > 5 ? ` and others, ${plural(it.rows, "row")} in all` : ""}</p>}
         {passed && <p>Overridden by {it.overridden_by}.</p>}
         {set && !passed && it.overridable && (
