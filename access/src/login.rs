@@ -90,8 +90,8 @@ impl Access {
         let is_right = password::verify(password, hash);
         let account = account.filter(|it| is_right && !it.disabled).ok_or(LoginError::Wrong)?;
         if account.totp.is_some() && code.is_none_or(|it| it.trim().is_empty()) {
-            // The password was right: that is no failure.
-            self.throttle.succeeded(Some(&user), source);
+            // The password was right: that is no failure. Wrong codes before it stay failures.
+            self.throttle.excused(Some(&user), source);
             return Err(LoginError::SecondFactor);
         }
         let done = self.begin_user_session(&account, code.unwrap_or_default(), source, now)?;

@@ -202,6 +202,30 @@ fn an_authenticator_counts_after_its_first_code_and_a_code_counts_once() {
 }
 
 #[test]
+fn asking_without_a_code_buys_no_more_guesses_at_it() {
+    let desk = Desk::new();
+    desk.add("anna", Role::Operator);
+    let admin = desk.access.by_token(LINE, at(1)).unwrap();
+    let ask = |code: Option<String>| {
+        let request = TotpRequest { code, remove: false };
+        desk.access.totp("anna", &request, &admin, "gw", at(1000)).unwrap()
+    };
+    ask(None);
+    let key = desk.access.memory().accounts["anna"].totp_pending.clone().unwrap();
+    ask(Some(totp::digits(&key, 1000 / 30)));
+    let mut guesses = 0;
+    while guesses < 20 {
+        let _ = desk.login("anna", PASSWORD, None, 1001);
+        match desk.login("anna", PASSWORD, Some("123456"), 1001) {
+            Err(LoginError::WrongCode) => guesses += 1,
+            Err(LoginError::Throttled(_)) => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(guesses, 5);
+}
+
+#[test]
 fn a_token_has_a_role_an_end_and_a_mark_and_is_not_kept_as_it_is() {
     let desk = Desk::new();
     let new = NewToken {

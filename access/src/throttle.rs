@@ -75,11 +75,30 @@ impl Throttle {
         Ok(())
     }
 
+    /// The door is open: earlier failures at this account count no more. Those at others do, or one
+    /// who has an account could guess without end at the rest.
     pub(crate) fn succeeded(&self, account: Option<&str>, source: IpAddr) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (key, _) in keys(account, source) {
-            all.remove(&key);
+            match key {
+                Key::Network(_) => take_back(&mut all, &key),
+                Key::Pair(..) | Key::Account(_) => drop(all.remove(&key)),
+            }
         }
+    }
+
+    /// This attempt was no failure, and opened nothing: earlier ones still count.
+    pub(crate) fn excused(&self, account: Option<&str>, source: IpAddr) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, _) in keys(account, source) {
+            take_back(&mut all, &key);
+        }
+    }
+}
+
+fn take_back(all: &mut HashMap<Key, Failures>, key: &Key) {
+    if let Some(failures) = all.get_mut(key) {
+        failures.n = failures.n.saturating_sub(1);
     }
 }
 

@@ -97,6 +97,14 @@ impl From<BackendError> for Failure {
             BackendError::Refused { hint, .. } => {
                 with_hint(Self::new(StatusCode::CONFLICT, "refused", detail), hint)
             }
+            BackendError::MovesChanged { generation, conflicts } => {
+                let mut failure = Self::new(StatusCode::CONFLICT, "conflict", detail).hint(
+                    "read the moves again; a step that you made yourself can be repeated as it was",
+                );
+                failure.0.generation = Some(generation);
+                failure.0.move_conflicts = conflicts;
+                failure
+            }
             BackendError::Blocked { hint, .. } => {
                 with_hint(Self::new(StatusCode::FORBIDDEN, "blocked", detail), hint)
             }

@@ -29,9 +29,13 @@ pub use access::{
     TotpRequest, User, UserList, UserPatch, Via, Whoami,
 };
 pub use addresses::Addresses;
-pub use explain::{Explain, Explanation, Step};
+pub use explain::{Explain, Explanation, HopLimits, Rerouted, Simulate, Simulation, Step};
 pub use health::{Check, Readiness, SiteHealth, Version};
 pub use ledger::Verification;
+pub use moves::{
+    InDoubt, Lease, Move, MoveConflict, MoveList, Moved, MovesQuery, Resolve, Resolved, SyncOf,
+    SyncReport, SyncReports, SyncTaken, Transition, Transitioned, Transitions,
+};
 pub use problem::{FieldError, PROBLEM_JSON, Problem};
 pub use queue::{
     Acted, Action, ActionRequest, Hop, QueueList, QueueQuery, QueueState, QueueSummary,

@@ -1,6 +1,223 @@
 //! States of mailboxes in the move, for the sidecar.
 
-use schemars::SchemaGenerator;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+
+use crate::{MoveState, Simulate, Simulation};
 
 /// Every type here that is a body or an answer.
-pub(crate) fn schemas(_: &mut SchemaGenerator) {}
+pub(crate) fn schemas(to: &mut SchemaGenerator) {
+    to.subschema_for::<Move>();
+    to.subschema_for::<MoveList>();
+    to.subschema_for::<Transitions>();
+    to.subschema_for::<Transitioned>();
+    to.subschema_for::<Resolve>();
+    to.subschema_for::<Resolved>();
+    to.subschema_for::<SyncReports>();
+    to.subschema_for::<SyncTaken>();
+    to.subschema_for::<Simulate>();
+    to.subschema_for::<Simulation>();
+}
+
+/// `GET /api/v1/moves?…`: listed mailboxes in the order of their address, those that match all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MovesQuery {
+    #[serde(default)]
+    pub state: Option<MoveState>,
+    #[serde(default)]
+    pub batch: Option<String>,
+    /// `next_cursor` of the page before.
+    #[serde(default)]
+    pub cursor: Option<String>,
+    /// 1 to 1,000, else 200.
+    #[serde(default)]
+    pub limit: Option<u32>,
+}
+
+/// One page.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MoveList {
+    /// Of the table.
+    pub generation: u64,
+    pub moves: Vec<Move>,
+    /// `null` on the last page.
+    pub next_cursor: Option<String>,
+}
+
+/// One mailbox in its move: `GET /api/v1/moves/{address}`, for an alias that of its mailbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Move {
+    pub address: String,
+    /// The site where it lives.
+    pub home: String,
+    pub state: MoveState,
+    pub batch: Option<String>,
+    /// Of its row: what a transition compares.
+    pub generation: u64,
+    /// When it was cut over; in the other states, when its row last changed.
+    pub since: String,
+    /// In state `cutover`: when it goes back by itself.
+    pub hold_until: Option<String>,
+    /// Attempts under way, to it or to any of its aliases. Once a transition to `cutover` is
+    /// acknowledged no other begins, so when this is empty nothing is. At most 1,000.
+    pub leases: Vec<Lease>,
+    /// All of them, also those that are not listed.
+    pub leases_total: u64,
+    /// Recipients that may have their message already. At most 1,000.
+    pub in_doubt: Vec<InDoubt>,
+    pub in_doubt_total: u64,
+    /// Recipients whose mail the cutover holds.
+    pub held_messages: u64,
+    /// What the sidecar reported last.
+    pub sync: Option<SyncReport>,
+}
+
+/// An attempt that is under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Lease {
+    /// Our id of the message.
+    pub message: String,
+    /// As the sender wrote it; empty when the message cannot be read.
+    pub recipient: String,
+    /// The site where it is being delivered.
+    pub hop: String,
+    /// To the tenth of a second.
+    pub since: String,
+    /// Of the table when it began; a newer one may have decided.
+    pub generation: u64,
+}
+
+/// A delivery whose outcome nobody knows: the answer to the end of the message was lost, or the
+/// gateway was killed while it may have been on its way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct InDoubt {
+    pub message: String,
+    pub recipient: String,
+    /// Where it waits; in state `cutover` that is where it was attempted.
+    pub hop: String,
+    pub attempts: u32,
+    pub first_failed_at: Option<String>,
+    /// `null` when the gateway was killed before there was one.
+    pub last_reply: Option<String>,
+}
+
+/// How far the copy of a mailbox is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SyncReport {
+    pub items_total: u64,
+    pub items_done: u64,
+    /// When the sidecar last had everything that there was, by its own clock.
+    pub last_sync_at: Option<String>,
+    /// When it said so, by ours.
+    pub reported_at: String,
+}
+
+/// `PUT /api/v1/moves/sync`: of at most 10,000 mailboxes that are listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SyncReports {
+    pub reports: Vec<SyncOf>,
+}
+
+/// The report of one mailbox; it takes the place of the one before.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SyncOf {
+    pub address: String,
+    pub items_total: u64,
+    pub items_done: u64,
+    #[serde(default)]
+    pub last_sync_at: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SyncTaken {
+    /// Reports that were kept.
+    pub taken: u64,
+}
+
+/// `POST /api/v1/moves/transitions`: either `moves`, at most 10,000, or `batch`, `from` and `to`.
+/// All of them become one generation, or none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Transitions {
+    #[serde(default)]
+    pub moves: Vec<Transition>,
+    /// Every mailbox of this batch.
+    #[serde(default)]
+    pub batch: Option<String>,
+    #[serde(default)]
+    pub from: Option<MoveState>,
+    #[serde(default)]
+    pub to: Option<MoveState>,
+    /// Of the report that justifies it: kept in the history, after the reason.
+    #[serde(default)]
+    pub digest: Option<String>,
+    /// Goes into the history.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// One mailbox, one step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Transition {
+    pub address: String,
+    /// Of the row as the caller saw it.
+    pub generation: u64,
+    pub to: MoveState,
+    /// Where it lives then. Only wanted where there is a choice: with more than two sites, at
+    /// `cutover → cloud` and on the way back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Transitioned {
+    /// Of the table.
+    pub generation: u64,
+    /// The mailboxes of the request as they are now.
+    pub moves: Vec<Moved>,
+}
+
+/// Where a mailbox is after a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Moved {
+    pub address: String,
+    pub home: String,
+    pub state: MoveState,
+    /// Of its row: what the next transition compares.
+    pub generation: u64,
+    pub since: String,
+    pub hold_until: Option<String>,
+}
+
+/// `POST /api/v1/moves/{address}/resolve`: what was found out about a delivery in doubt.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Resolve {
+    pub message: String,
+    /// `true`: the mailbox has it, and it is settled. `false`: it has not, and it is delivered.
+    pub delivered: bool,
+    /// Where it was found, or searched: goes into the ledger.
+    #[serde(default)]
+    pub evidence: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Resolved {
+    /// Recipients that were settled, or are no longer in doubt.
+    pub recipients: u64,
+}
+
+/// A row that is not as the caller saw it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MoveConflict {
+    pub address: String,
+    /// The generation that was expected; `null` where a batch was to be in one state.
+    pub expected: Option<u64>,
+    /// The generation of the row now; `null` when the mailbox is not listed.
+    pub actual: Option<u64>,
+    pub state: Option<MoveState>,
+}

@@ -18,11 +18,15 @@ pub const IMPORT: &str = "/api/v1/table/import";
 pub const HISTORY: &str = "/api/v1/table/history";
 pub const EXPORT: &str = "/api/v1/table/export";
 pub const EXPLAIN: &str = "/api/v1/explain";
+pub const SIMULATE: &str = "/api/v1/explain/simulate";
 pub const QUEUE: &str = "/api/v1/queue";
 pub const QUEUE_SUMMARY: &str = "/api/v1/queue/summary";
 pub const QUEUE_ACTIONS: &str = "/api/v1/queue/actions";
 pub const QUEUE_MESSAGES: &str = "/api/v1/queue/messages";
 pub const SITES: &str = "/api/v1/sites";
+pub const MOVES: &str = "/api/v1/moves";
+pub const MOVES_TRANSITIONS: &str = "/api/v1/moves/transitions";
+pub const MOVES_SYNC: &str = "/api/v1/moves/sync";
 pub const TRACE: &str = "/api/v1/trace";
 pub const LEDGER_VERIFY: &str = "/api/v1/ledger/verify";
 

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::MoveConflict;
+
 /// Media type of a [`Problem`]. RFC 9457 §3.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
@@ -29,6 +31,9 @@ pub struct Problem {
     /// Each mistake of the request, when there are several.
     #[serde(default)]
     pub errors: Vec<FieldError>,
+    /// Mailboxes that are not as the caller of a transition saw them, when `code` is `conflict`.
+    #[serde(default)]
+    pub move_conflicts: Vec<MoveConflict>,
 }
 
 /// One mistake in a request: where it is, and what to write instead.

@@ -72,6 +72,7 @@ impl Failure {
         };
         let said = if problem.detail.is_empty() { problem.title } else { problem.detail };
         let details = problem.errors.iter().map(|it| format!("{}: {}", it.place, it.message));
+        let details = details.chain(problem.move_conflicts.iter().map(move_conflict));
         Self {
             exit,
             message: format!("cannot {doing}: {said}"),
@@ -92,6 +93,16 @@ impl Failure {
             "details": self.details,
             "hint": self.hint,
         })
+    }
+}
+
+fn move_conflict(it: &api::MoveConflict) -> String {
+    let expected = it.expected.map(|it| format!(", you saw generation {it}")).unwrap_or_default();
+    match (it.actual, it.state) {
+        (Some(actual), Some(state)) => {
+            format!("{}: {} since generation {actual}{expected}", it.address, state.as_str())
+        }
+        _ => format!("{}: it is not in the table{expected}", it.address),
     }
 }
 

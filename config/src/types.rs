@@ -166,6 +166,8 @@ pub struct Routing {
     pub copy_while_syncing: Option<SiteName>,
     /// Where a postmaster without an entry lives; `None`: see docs/ops/routing-rules.md.
     pub postmaster: Option<SiteName>,
+    /// After this a cutover ends by itself, in the state and the home of before it.
+    pub cutover_max: Duration,
 }
 
 #[derive(Clone, Debug)]

@@ -140,6 +140,7 @@ impl Delivery {
             inner.add_hop(HopKey::Site(name), settings);
         }
         let delivery = Self(Arc::new(inner));
+        delivery.0.queues.lock().table_is(delivery.0.routes.generation());
         delivery.publish_sites();
         delivery
     }

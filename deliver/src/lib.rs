@@ -16,6 +16,9 @@ pub mod fate;
 mod flow;
 mod hop;
 mod metrics;
+pub mod moves;
+#[cfg(test)]
+mod moves_model;
 pub mod mx;
 mod notice;
 mod old;

@@ -257,7 +257,7 @@ impl Delivery {
         hop.is_some()
     }
 
-    async fn record(&self, id: SpoolId, recipients: &[u16], what: What) -> bool {
+    pub(crate) async fn record(&self, id: SpoolId, recipients: &[u16], what: What) -> bool {
         let event = Event { id, recipients: recipients.to_vec(), at: now(), what };
         self.0.spool.post_durable(event).await.is_ok()
     }
@@ -375,7 +375,11 @@ impl Delivery {
     /// again, whether it waits for a site, a time or the end of a cutover.
     pub fn table_changed(&self, changed: &[AddressKey]) {
         let mailboxes: HashSet<u64> = changed.iter().map(|it| self.0.routes.mailbox(it)).collect();
-        let legs = self.0.queues.lock().waiting_for(&mailboxes);
+        let legs = {
+            let mut queues = self.0.queues.lock();
+            queues.table_is(self.0.routes.generation());
+            queues.waiting_for(&mailboxes)
+        };
         self.route_all_again(legs);
     }
 

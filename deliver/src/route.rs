@@ -35,6 +35,14 @@ pub struct Destination {
     pub moved_at: Option<Timestamp>,
 }
 
+/// Whether a recipient goes where it was about to go.
+#[derive(Clone, Debug)]
+pub enum Attempt {
+    Goes(Destination),
+    /// As [`View::destination`] says.
+    Elsewhere(Result<Destination, Reply>),
+}
+
 impl Routes {
     pub fn new(directory: Arc<Directory>, domains: Domains, smart_host: bool) -> Self {
         Self {
@@ -107,6 +115,16 @@ pub struct View<'a> {
 }
 
 impl View<'_> {
+    /// Whether a recipient may be attempted at `hop` by the table of this moment: its place there,
+    /// or where it belongs instead. Asked in flight, after the attempt is on the list of leases: so
+    /// whoever changes the table and then finds no lease knows that nobody goes by the old one.
+    pub fn attempt(&self, recipient: &Recipient, hop: &HopKey) -> Attempt {
+        match self.destination(recipient) {
+            Ok(it) if it.hold.is_none() && it.hop == *hop => Attempt::Goes(it),
+            elsewhere => Attempt::Elsewhere(elsewhere),
+        }
+    }
+
     /// How `site` would be told of a recipient.
     pub fn onward(&self, site: &SiteName, address: &Address) -> Address {
         let facts = Facts {
@@ -131,6 +149,10 @@ impl View<'_> {
         let entry = decision.entry();
         let key = entry.map_or_else(|| recipient.address.key(), |it| it.address.key());
         let (hop, hold) = match (&recipient.kind, decision.route.clone()) {
+            // The copy of a mailbox that is being cut over waits as the mail itself does.
+            (RecipientKind::Copy { site }, Route::Hold { reason: HoldReason::Cutover, .. }) => {
+                (HopKey::Site(site.clone()), Some(Hold::Cutover))
+            }
             (RecipientKind::Copy { site }, _) => (HopKey::Site(site.clone()), None),
             (_, Route::Site { site, .. }) => (HopKey::Site(site), None),
             (_, Route::Hold { site, reason: HoldReason::Cutover }) => {

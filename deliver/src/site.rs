@@ -50,6 +50,11 @@ impl Delivery {
         views.into_iter().map(|it| it.1).collect()
     }
 
+    /// One site, without what waits for it, which costs a look at all mail.
+    pub fn site_view(&self, name: &str) -> Option<SiteView> {
+        self.site(name).map(|hop| self.view(&hop))
+    }
+
     fn view(&self, hop: &Hop) -> SiteView {
         let mut view = {
             let breaker = hop.breaker.lock();

@@ -15,7 +15,7 @@ use crate::delivery::{Delivery, shard};
 use crate::hop::Hop;
 use crate::queue::leg::{Hold, LegId};
 use crate::queue::{Next, Rest, Shard, Work};
-use crate::route::Destination;
+use crate::route::{Attempt, Destination};
 use crate::settle::{self, Batch, Prepared};
 use crate::targets;
 
@@ -285,15 +285,8 @@ fn prepare(
         else {
             continue;
         };
-        match view.destination(recipient) {
-            Ok(Destination {
-                hop: key,
-                hold: None,
-                onward,
-                generation: at,
-                moved_at: moved,
-                ..
-            }) if key == hop.key => {
+        match view.attempt(recipient, &hop.key) {
+            Attempt::Goes(Destination { onward, generation: at, moved_at: moved, .. }) => {
                 generation = at;
                 moved_at = moved_at.max(moved);
                 transaction.recipients.push(TxRecipient {
@@ -303,7 +296,9 @@ fn prepare(
                     address: onward,
                 });
             }
-            elsewhere => strays.push((leg_recipient.index, delivery.next_of(elsewhere))),
+            Attempt::Elsewhere(place) => {
+                strays.push((leg_recipient.index, delivery.next_of(place)))
+            }
         }
     }
     settle::count_final(delivery, hop.index, "rerouted", n_rerouted(&strays));

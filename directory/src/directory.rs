@@ -6,10 +6,13 @@ use std::time::Instant;
 
 use arc_swap::{ArcSwap, Guard};
 use mail::{AddressKey, Timestamp};
-use router::{Changes, Edit, Table};
+use router::{Changes, Edit, MoveState, Table};
 
+use crate::cutovers::{Cutover, Cutovers};
+use crate::moves::way_here;
 use crate::past::Past;
 use crate::store::{Generation, PastEntry, Store};
+use crate::syncs::Syncs;
 use crate::{DirectoryError, DirectoryMetrics, EditError, EditOutcome};
 
 /// Who lives where, now and at any earlier generation. Cheap to clone; all clones are one.
@@ -23,6 +26,8 @@ struct Shared {
     /// Held by one edit at a time, from plan to publish.
     store: Mutex<Store>,
     past: Past,
+    cutovers: Cutovers,
+    syncs: Syncs,
     metrics: DirectoryMetrics,
 }
 
@@ -58,12 +63,16 @@ impl Directory {
         let table = store.load()?;
         metrics.loaded(&table);
         tracing::info!(generation = table.generation(), rows = table.len(), "Table loaded.");
+        let cutovers = Cutovers::default();
+        cutovers.load(cut_over_before(&store, &table)?.into_iter());
         let current = ArcSwap::from_pointee(table);
         Ok(Self {
             shared: Arc::new(Shared {
                 current,
                 store: Mutex::new(store),
                 past: Past::default(),
+                cutovers,
+                syncs: Syncs::open(path)?,
                 metrics,
             }),
         })
@@ -110,6 +119,17 @@ impl Directory {
         if let Some(expected) = request.expect_generation.filter(|it| *it != actual) {
             return Err(EditError::Conflict { expected, actual });
         }
+        self.commit(&mut store, &table, request)
+    }
+
+    /// Plans on `table`, which is the current one, commits and publishes. `None` when nothing would
+    /// change.
+    pub(crate) fn commit(
+        &self,
+        store: &mut Store,
+        table: &Table,
+        request: &EditRequest,
+    ) -> Result<Option<Changes>, EditError> {
         let changes = table.plan(&request.edits, request.at).map_err(EditError::Problems)?;
         if changes.rows.is_empty() {
             return Ok(None);
@@ -117,7 +137,28 @@ impl Directory {
         let next = table.apply(&changes);
         store.commit(&changes, request)?;
         self.shared.current.store(Arc::new(next));
+        self.shared.cutovers.changed(&changes);
         Ok(Some(changes))
+    }
+
+    pub(crate) fn committed(&self, changes: Option<&Changes>) -> Committed {
+        if let Some(changes) = changes {
+            self.shared.metrics.committed(changes);
+        }
+        let generation = self.current().generation();
+        changes.map_or_else(|| Committed::nothing(generation), Committed::from)
+    }
+
+    pub(crate) fn metrics(&self) -> &DirectoryMetrics {
+        &self.shared.metrics
+    }
+
+    pub(crate) fn syncs(&self) -> &Syncs {
+        &self.shared.syncs
+    }
+
+    pub(crate) fn cut_over(&self) -> &Cutovers {
+        &self.shared.cutovers
     }
 
     /// The table as it was; `None` for a generation that is not there yet. Reads it from disk,
@@ -153,9 +194,21 @@ impl Directory {
     }
 
     /// A panic in an edit leaves a transaction that SQLite rolls back, so the store stays usable.
-    fn store(&self) -> MutexGuard<'_, Store> {
+    pub(crate) fn store(&self) -> MutexGuard<'_, Store> {
         self.shared.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The cutovers of a table that an earlier run left.
+fn cut_over_before(store: &Store, table: &Table) -> Result<Vec<Cutover>, DirectoryError> {
+    let rows = table.page(None, usize::MAX, |it| it.state == MoveState::Cutover);
+    let mut cutovers = Vec::with_capacity(rows.len());
+    for entry in rows {
+        let key = entry.address.key();
+        let since = way_here(&store.history_of(&key)?).1.unwrap_or(entry.changed_at);
+        cutovers.push(Cutover { key, generation: entry.generation, since });
+    }
+    Ok(cutovers)
 }
 
 #[cfg(test)]

@@ -10,17 +10,25 @@
 //! The file's layout: docs/formats/table.md.
 
 mod csv;
+mod cutovers;
 mod directory;
 mod error;
 mod metrics;
+mod moves;
 mod past;
 mod store;
+mod syncs;
 
 pub use csv::{RowError, export_csv, parse_csv};
+pub use cutovers::{Cutover, CutoverClock};
 pub use directory::{Committed, Directory, EditRequest};
 pub use error::{DirectoryError, EditError};
 pub use metrics::{DirectoryMetrics, EditOutcome};
+pub use moves::{
+    CUTOVER_ENDED_BY, MoveRow, MoveStep, RowConflict, StepFailure, StepRequest, Stepped, Steps,
+};
 pub use store::{Generation, PastEntry};
+pub use syncs::SyncReport;
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,9 @@
 //! Metrics of the table. Owned by the directory, registered by whoever builds it.
 
 use prometheus::core::Collector;
-use prometheus::{Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
 use router::{Changes, Table};
 
 #[derive(Clone, Debug)]
@@ -16,6 +18,8 @@ pub struct DirectoryMetrics {
     pub edits: IntCounterVec,
     /// Rows of edits that were made, by `change`: added, changed, removed.
     pub changed_rows: IntCounterVec,
+    /// Mailboxes whose cutover took too long, so that it ended by itself.
+    pub cutovers_expired: IntCounter,
 }
 
 /// What became of an edit.
@@ -69,6 +73,10 @@ impl DirectoryMetrics {
                 Opts::new("causeway_table_changed_rows_total", "Rows of edits that were made."),
                 &["change"],
             )?,
+            cutovers_expired: IntCounter::new(
+                "causeway_cutovers_expired_total",
+                "Mailboxes whose cutover took too long and ended by itself.",
+            )?,
         };
         metrics.collectors().into_iter().try_for_each(|it| registry.register(it))?;
         Ok(metrics)
@@ -82,6 +90,7 @@ impl DirectoryMetrics {
             Box::new(self.edit_seconds.clone()),
             Box::new(self.edits.clone()),
             Box::new(self.changed_rows.clone()),
+            Box::new(self.cutovers_expired.clone()),
         ]
     }
 

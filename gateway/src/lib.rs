@@ -16,6 +16,7 @@ mod accept;
 mod assemble;
 mod bind;
 pub mod control;
+mod cutovers;
 mod limits;
 mod logging;
 mod loop_mark;

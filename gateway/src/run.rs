@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::control::{Control, Overrides};
+use crate::cutovers;
 use crate::recipients::Recipients;
 use crate::reload::Reloader;
 use crate::{GatewayMetrics, Parts, Server, Serving, Shards, Shutdown, assemble, finish};
@@ -177,18 +178,14 @@ pub(crate) fn start(
         routes: Arc::clone(&routes),
         sites: assemble::sites(&config).tried(|| "cannot set up TLS for the sites".into())?,
         settings: assemble::delivery(&config).tried(|| "cannot set up TLS".into())?,
-        resolver: assemble::resolver(&config)
-            .tried(|| "cannot read the resolver's settings".into())?,
+        resolver: assemble::resolver(&config).tried(|| "cannot set up DNS".into())?,
         metrics: DeliverMetrics::new(&registry).tried(metrics_twice)?,
         events: events.clone(),
         shards: shards.handles().to_vec(),
         tracker: tracker.clone(),
         stop: stop.clone(),
     });
-    let overrides = Overrides::open(&data_dir, began.1).tried(|| {
-        format!("cannot use overrides.json in {}: mend it or remove it", data_dir.display())
-    })?;
-    overrides.apply(&delivery, began.1);
+    let overrides = open_overrides(&data_dir, &delivery, began.1)?;
     let metrics = GatewayMetrics::new(&registry).tried(metrics_twice)?;
     let sessions = metrics.sessions_open.clone();
     let to_deliver = delivery.clone();
@@ -233,6 +230,7 @@ pub(crate) fn start(
         listings: Arc::default(),
         sessions,
     });
+    tracker.spawn_on(cutovers::watch(Arc::clone(&backend), stop.clone()), control.handle());
     let address = admin.local_addr().tried(|| "cannot use the admin socket".into())?;
     tracker.spawn(keep_access(Arc::clone(&access), stop.clone()));
     serve_admin(Arc::clone(&backend), access, registry, admin, &tracker, &stop)?;
@@ -256,6 +254,19 @@ fn open_spool(
     let options = assemble::spool(config);
     Spool::open(Arc::new(disk), options, metrics.clone(), Arc::new(SystemClock))
         .tried(|| format!("cannot open the spool in {}", root.display()))
+}
+
+/// What operators ordered of the sites, in force again.
+fn open_overrides(
+    data_dir: &Path,
+    delivery: &Delivery,
+    now: Timestamp,
+) -> Result<Overrides, RunError> {
+    let overrides = Overrides::open(data_dir, now).tried(|| {
+        format!("cannot use overrides.json in {}: mend it or remove it", data_dir.display())
+    })?;
+    overrides.apply(delivery, now);
+    Ok(overrides)
 }
 
 fn open_routes(config: &Config, registry: &Registry) -> Result<Arc<Routes>, RunError> {

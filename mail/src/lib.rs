@@ -19,4 +19,4 @@ pub use id::{ParseIdError, SpoolId};
 pub use reply::{Enhanced, Reply};
 pub use site::{SiteName, Unlisted};
 pub use template::{Template, TemplateError};
-pub use time::Timestamp;
+pub use time::{NotATime, Timestamp};

@@ -1,6 +1,7 @@
 //! Wall-clock time as a number. Nobody here asks for it: `now` is always an argument.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Microseconds since 1970-01-01T00:00:00Z. For what is written down; never for timeouts.
@@ -47,6 +48,20 @@ impl Timestamp {
     /// Source: RFC 5322 §3.3. Always UTC: a trace in one zone is easier to read across sites.
     pub fn rfc5322(self) -> String {
         self.zoned().strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("want a time as in 2026-11-25T21:36:49Z")]
+pub struct NotATime;
+
+/// RFC 3339, in any zone; what is finer than a microsecond is cut off, before 1970 is an error.
+impl FromStr for Timestamp {
+    type Err = NotATime;
+
+    fn from_str(text: &str) -> Result<Self, NotATime> {
+        let time: jiff::Timestamp = text.parse().map_err(|_| NotATime)?;
+        u64::try_from(time.as_microsecond()).map(Self).map_err(|_| NotATime)
     }
 }
 

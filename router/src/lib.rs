@@ -21,6 +21,7 @@ mod onward;
 mod plan;
 mod sites;
 mod table;
+mod transition;
 
 pub use decide::{Admission, Decision, Facts, HoldReason, Route, decide};
 pub use domains::{Domains, Rules};
@@ -31,6 +32,7 @@ pub use onward::onward;
 pub use plan::{Changes, RowChange};
 pub use sites::{SiteState, SiteStates};
 pub use table::{Listed, Table};
+pub use transition::{EDGES, Edge, HomeAfter, Standing, StepError, WayHere, step, step_back};
 
 #[cfg(test)]
 mod tests;

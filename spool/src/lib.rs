@@ -55,7 +55,7 @@ pub use disk::{Disk, DiskFile, RealDisk, Space};
 pub use error::{Full, LoadError, SpoolError};
 pub use event::{Event, Settled, What};
 pub use incoming::{Accepted, Incoming};
-pub use ledger::{Ledger, Query, Story, Verification};
+pub use ledger::{Arrival, Ledger, Place, Query, Story, Verification};
 pub use message::{Body, Message, StoredBody};
 pub use metrics::SpoolMetrics;
 pub use options::{Clock, Options, SystemClock};

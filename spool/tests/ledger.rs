@@ -4,12 +4,13 @@
 
 mod common;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::{TestClock, World, body, delivered, open, options};
-use mail::{Address, Origin};
+use mail::{Address, Origin, Timestamp};
 use spool::sim::{Hands, SimDisk};
 use spool::{Clock, Disk, Options, Query, Settled};
 
@@ -42,6 +43,46 @@ fn a_story_is_found_by_id_address_and_message_id() {
     let story = &spool.ledger().trace(&Query::Id(ids[0]), 1).unwrap()[0];
     assert_eq!(story.outcome_of(1), Some(Settled::Delivered));
     assert_eq!((story.outcome_of(0), story.size), (None, 500));
+}
+
+#[test]
+fn what_came_since_some_time_is_read_page_by_page() {
+    let (disk, clock, mut world) = (SimDisk::new(), TestClock::new(), World::default());
+    let (spool, _, mut hands) = open(&disk, &clock).unwrap();
+    let mut accept = |n| {
+        let id = world.accept(&mut hands, &spool, &body(n, 500), 2).unwrap();
+        world.settle(&mut hands, &spool, Some(id), &[0]);
+        hands.keep();
+        id
+    };
+    for n in 0..60 {
+        accept(n);
+    }
+    let since = clock.now();
+    let new: Vec<_> = (60..150).map(accept).collect();
+    assert!(disk.list("ledger").unwrap().len() > 1, "they are in several files");
+    let mut from = None;
+    let mut seen = Vec::new();
+    loop {
+        let mut page = 0;
+        from = spool
+            .ledger()
+            .accepted_since(since, from, |it| {
+                assert!(it.accepted_at >= since);
+                assert_eq!(it.envelope.recipients.len(), 2);
+                seen.push(it.id);
+                page += 1;
+                if page == 7 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })
+            .unwrap();
+        if from.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, new);
+    let all =
+        spool.ledger().accepted_since(Timestamp::default(), None, |_| ControlFlow::Continue(()));
+    assert_eq!(all.unwrap(), None);
 }
 
 /// A DSN and the bounce that it reports are one fact; the bounce is in the story it belongs to.

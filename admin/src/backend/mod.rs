@@ -15,8 +15,8 @@ use std::pin::Pin;
 
 use api::{
     Acted, ActionRequest, Changed, EntryList, Explain, Explanation, FieldError, History,
-    HistoryQuery, ImportOptions, Imported, ListQuery, OverrideRequest, Probe, QueueList,
-    QueueQuery, QueueSummary, QueuedMessage, Readiness, Reloaded, Site, SiteList, Stats,
+    HistoryQuery, ImportOptions, Imported, ListQuery, MoveConflict, OverrideRequest, Probe,
+    QueueList, QueueQuery, QueueSummary, QueuedMessage, Readiness, Reloaded, Site, SiteList, Stats,
     TableEdits, TableInfo, TraceQuery, Traced, Verification, Version,
 };
 use bytes::Bytes;
@@ -93,6 +93,9 @@ pub enum BackendError {
     /// 409: understood, but not in this state.
     #[error("{detail}")]
     Refused { detail: String, hint: Option<String> },
+    /// 409: mailboxes are not as the caller saw them.
+    #[error("not as you saw them: {} of the mailboxes", conflicts.len())]
+    MovesChanged { generation: u64, conflicts: Vec<MoveConflict> },
     /// 403: a safety rail.
     #[error("{detail}")]
     Blocked { detail: String, hint: Option<String> },

@@ -251,7 +251,7 @@ impl Backend for FakeBackend {
         ready(Ok(Explanation {
             text: format!("{}\n  where does it live?  {answer}\n=> {conclusion}", question.address),
             verdict: home.as_ref().map_or("reject", |_| "deliver").to_owned(),
-            steps: vec![Step { question: "where does it live?".to_owned(), answer }],
+            steps: vec![Step { number: 1, question: "where does it live?".to_owned(), answer }],
             address: question.address,
             generation,
             hop: home,

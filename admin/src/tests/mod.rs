@@ -5,6 +5,7 @@ mod changes;
 mod client;
 mod console;
 mod limits;
+mod moves;
 mod requests;
 
 use expect_test::expect_file;

@@ -1,6 +1,7 @@
 //! The command line as types. Every text here is a promise of `docs/reference/cli.md`.
 
 mod access;
+mod moves;
 mod queue;
 mod route;
 mod site;
@@ -12,8 +13,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use access::{
     AuditCommand, LimitArgs, PasswordArgs, SessionCommand, TokenCommand, UserCommand,
 };
+pub(crate) use moves::{MoveCommand, MoveListArgs, ResolveArgs, TransitionArgs};
 pub(crate) use queue::{ActArgs, QueueCommand, SelectorArgs};
-pub(crate) use route::{EditArgs, ImportArgs, ListArgs, RouteCommand, SetArgs};
+pub(crate) use route::{EditArgs, ImportArgs, ListArgs, RouteCommand, SetArgs, SimulateArgs};
 pub(crate) use site::{OverrideArgs, SiteCommand};
 
 const AFTER_HELP: &str = "\
@@ -69,6 +71,9 @@ pub(crate) enum Command {
     /// Read and edit the table: where each mailbox lives.
     #[command(subcommand)]
     Route(RouteCommand),
+    /// Mailboxes in their move: how far they are, the next step, deliveries in doubt.
+    #[command(subcommand)]
+    Move(MoveCommand),
     /// Look at mail that waits, and act on it.
     #[command(subcommand)]
     Queue(QueueCommand),

@@ -32,6 +32,11 @@ pub(crate) enum RouteCommand {
     /// The header names the columns: address (or EmailAddress), home, and optionally state, batch,
     /// cloud_address, aliases (with spaces between them), note.
     Import(ImportArgs),
+    /// Which mail of the last day would have gone elsewhere, had the table said this. Changes nothing.
+    ///
+    /// Reads the ledger, decides for every recipient by the table of now and by the table that would
+    /// be, and prints those that differ.
+    Simulate(SimulateArgs),
     /// Print who changed the table when, and why; the newest first. Changes nothing.
     History {
         /// Generations at most.
@@ -151,4 +156,20 @@ impl From<State> for api::MoveState {
             State::Settled => Self::Settled,
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArgs {
+    /// The mailboxes that would live elsewhere.
+    #[arg(value_name = "ADDRESS", required_unless_present = "file")]
+    pub(crate) addresses: Vec<String>,
+    /// Where they would live.
+    #[arg(long, value_name = "SITE", required_unless_present = "file")]
+    pub(crate) home: Option<String>,
+    /// Edits as `POST /api/v1/table/edits` takes them; - is standard input.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["addresses", "home"])]
+    pub(crate) file: Option<PathBuf>,
+    /// From when on, as in 2026-01-05T08:00:00Z; without it, the last day.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
 }

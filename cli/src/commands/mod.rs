@@ -6,6 +6,7 @@ mod completions;
 mod demo;
 mod explain;
 mod ledger;
+mod moves;
 mod queue;
 mod reference;
 mod reload;
@@ -57,6 +58,7 @@ pub(crate) async fn ask(command: Command, console: &mut Console<'_>) -> Result {
     match command {
         Command::Explain(args) => explain::run(args, console).await,
         Command::Route(command) => route::run(command, console).await,
+        Command::Move(command) => moves::run(command, console).await,
         Command::Queue(command) => queue::run(command, console).await,
         Command::Trace(args) => trace::run(args, console).await,
         Command::Site(command) => site::run(command, console).await,

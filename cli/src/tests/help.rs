@@ -19,7 +19,14 @@ fn the_reference_page_is_every_help_text() {
 
 #[test]
 fn usage_errors_exit_2() {
-    for line in ["causeway route set", "causeway nothing", "causeway site override cloud down"] {
+    for line in [
+        "causeway route set",
+        "causeway nothing",
+        "causeway site override cloud down",
+        "causeway move transition cutover",
+        "causeway move transition cloud --batch b1",
+        "causeway move resolve anna@contoso.example 0000000000001",
+    ] {
         let error = Cli::command().try_get_matches_from(line.split(' ')).unwrap_err();
         assert_eq!(error.exit_code(), 2, "{line}");
     }

@@ -6,6 +6,7 @@ mod gateway;
 mod harness;
 mod help;
 mod mail;
+mod moves;
 mod route;
 
 use expect_test::Expect;

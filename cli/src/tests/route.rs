@@ -156,11 +156,11 @@ async fn explain_prints_the_gateways_own_words() {
         &desk,
         "explain anna@contoso.example --ip 10.0.0.1",
         expect![[r#"
-        anna@contoso.example
-          where does it live?  cloud
-        => deliver to cloud
-        exit 0
-    "#]],
+            anna@contoso.example
+              1. where does it live?  cloud
+            => deliver to cloud
+            exit 0
+        "#]],
     )
     .await;
 }
@@ -237,4 +237,20 @@ async fn history_says_who_changed_the_table_and_why() {
         {"generation":2,"at":"2026-01-05T08:00:00.000000Z","author":"maria","reason":null,"added":0,"changed":0,"removed":1}
         exit 0
     "#]]).await;
+}
+
+#[tokio::test]
+async fn a_simulation_shows_what_would_have_gone_elsewhere() {
+    let desk = Desk::new().await;
+    check(
+        &desk,
+        "route simulate anna@contoso.example --home cloud",
+        expect![[r#"
+        ACCEPTED              MESSAGE        RECIPIENT             WENT     WOULD GO
+        2026-01-05 08:00:00Z  0000000000001  anna@contoso.example  on_prem  cloud
+        1 of 9 recipients of 7 messages would have gone elsewhere.
+        exit 0
+    "#]],
+    )
+    .await;
 }

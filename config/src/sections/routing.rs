@@ -18,6 +18,7 @@ pub(crate) const ROUTING: &[Key] = &[
     Key::new("subaddress_separator", Kind::Separator, Value("\"+\""), "What follows it in a local part is a tag: anna+news@ is looked up as it is, then as anna@. \"off\": there are no tags."),
     Key::new("copy_while_syncing", Kind::Site, Absent("no copies"), "Site that gets a second copy of mail for mailboxes in state syncing."),
     Key::new("postmaster", Kind::Site, Absent("the first site"), "Where mail for postmaster@ a domain goes that has no entry and whose unlisted are rejected."),
+    Key::new("cutover_max", Kind::Duration { min_s: 1, max_s: 86_400 }, Value("\"30m\""), "How long a mailbox may be in state cutover, in which its mail is held. After that it goes back, by itself, to the state and the home that it had before."),
 ];
 
 pub(crate) fn read_relay_domain(
@@ -41,6 +42,7 @@ pub(crate) fn read_routing(found: Found<'_, '_>, reader: &mut Reader) -> Routing
         subaddress_separator: section.get_or_off("subaddress_separator"),
         copy_while_syncing: section.get_opt("copy_while_syncing"),
         postmaster: section.get_opt("postmaster"),
+        cutover_max: section.get("cutover_max"),
     };
     section.finish();
     routing

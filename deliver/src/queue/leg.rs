@@ -30,6 +30,16 @@ pub struct Leg {
     pub seized: bool,
     /// The table changed while it was in flight.
     pub stale: bool,
+    /// When it was taken last, and under which table.
+    pub taken: Taken,
+}
+
+/// The beginning of an attempt. The table that decides about it is this one or a newer one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// To the tenth of a second.
+    pub at: Timestamp,
+    pub generation: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use std::time::Duration;
 use mail::{SpoolId, Timestamp};
 
 use lane::Lane;
-use leg::{Hold, HopIndex, Leg, LegId, LegRecipient, Past, Place};
+use leg::{Hold, HopIndex, Leg, LegId, LegRecipient, Past, Place, Taken};
 use timers::Timers;
 pub use workers::{Kick, Rest, Shard, Workers};
 
@@ -165,6 +165,8 @@ pub struct Queues<M> {
     cut_over_of: IdMap<u32>,
     /// Legs to be routed again, because the table changed while they were being attempted.
     stale: Vec<LegId>,
+    /// What a leg is marked with that is taken now.
+    taking: Taken,
     bytes: u64,
     cached_bytes: u64,
     cached_bytes_max: u64,
@@ -182,6 +184,7 @@ impl<M: Clone> Queues<M> {
             legs_of: IdMap::default(),
             cut_over_of: IdMap::default(),
             stale: Vec::new(),
+            taking: Taken::default(),
             bytes: 0,
             cached_bytes: 0,
             cached_bytes_max,
@@ -301,6 +304,7 @@ impl<M: Clone> Queues<M> {
             turn: 0,
             seized: false,
             stale: false,
+            taken: Taken::default(),
         };
         for recipient in &leg.recipients {
             *self.legs_of.entry(recipient.mailbox).or_default() += 1;
@@ -379,6 +383,7 @@ impl<M: Clone> Queues<M> {
             hop.counts.in_flight += 1;
             let Some(leg) = self.legs.get_mut(&leg_id) else { continue };
             leg.turn = leg.turn.wrapping_add(1);
+            leg.taken = self.taking;
             let Some(pending) = self.pending.get(&leg.id.as_u64()) else { continue };
             bytes += pending.size;
             out.push(work(leg_id, leg, pending));
@@ -394,6 +399,7 @@ impl<M: Clone> Queues<M> {
         leg.place = Place::InFlight;
         leg.seized = true;
         leg.turn = leg.turn.wrapping_add(1);
+        leg.taken = self.taking;
         self.hops[leg.hop.0 as usize].counts.in_flight += 1;
         let pending = self.pending.get(&leg.id.as_u64())?;
         Some(work(leg_id, leg, pending))
@@ -553,6 +559,7 @@ impl<M: Clone> Queues<M> {
 
     /// Legs whose time has come are in their lanes afterwards; returns the hops concerned.
     pub fn tick(&mut self, now: Timestamp) -> Vec<HopIndex> {
+        self.taking.at = now;
         let mut hops = Vec::new();
         while let Some(id) = self.timers.pop_due(now) {
             let waits = self.legs.get(&id).is_some_and(|it| {
@@ -596,6 +603,33 @@ impl<M: Clone> Queues<M> {
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.delay_notified = true;
         }
+    }
+
+    /// The table that decides about attempts from now on, at least.
+    pub fn table_is(&mut self, generation: u64) {
+        self.taking.generation = self.taking.generation.max(generation);
+    }
+
+    /// Nobody need fear a second copy of it any more. False: it is in flight, or gone.
+    pub fn clear_doubt(&mut self, id: LegId) -> bool {
+        let waits = |it: &&mut Leg| it.place != Place::InFlight;
+        match self.legs.get_mut(&id).filter(waits) {
+            Some(leg) => {
+                leg.maybe_duplicate = false;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Whether anything of one of these mailboxes is not settled.
+    pub fn knows_any(&self, mut mailboxes: impl Iterator<Item = u64>) -> bool {
+        mailboxes.any(|it| self.legs_of.contains_key(&it))
+    }
+
+    /// The id that the next leg gets: all that are made later have it, or a higher one.
+    pub fn next_leg(&self) -> LegId {
+        self.next_leg
     }
 
     /// Legs that wait for one of these mailboxes, wherever they wait, oldest first. Those in

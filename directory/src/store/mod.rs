@@ -2,9 +2,11 @@
 
 mod read;
 mod rows;
+mod syncs;
 mod write;
 
 pub(crate) use rows::aliases_text;
+pub(crate) use syncs::SyncStore;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -155,6 +155,7 @@ fn what_happens_is_counted() {
     let lines: Vec<&str> =
         text.lines().filter(|it| !it.starts_with('#') && !it.contains("seconds")).collect();
     expect![[r#"
+        causeway_cutovers_expired_total 0
         causeway_table_changed_rows_total{change="added"} 3
         causeway_table_changed_rows_total{change="changed"} 1
         causeway_table_changed_rows_total{change="removed"} 1

@@ -4,6 +4,7 @@ mod crash;
 mod edits;
 mod files;
 mod history;
+mod moves;
 mod readers;
 
 use mail::{Address, AddressKey, SiteName, Template, Timestamp, Unlisted};

@@ -1,8 +1,13 @@
 //! The gateway as the admin API asks it: parses what operators wrote, calls one piece of the
 //! gateway, and puts its answer into the API's types.
 
+mod explain;
+#[cfg(test)]
+mod explain_tests;
 mod listings;
 mod moves;
+#[cfg(test)]
+mod moves_tests;
 mod overrides;
 mod plans;
 mod queue;
@@ -59,7 +64,7 @@ pub struct Control {
 }
 
 impl Control {
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         Timestamp::from_system(SystemTime::now())
     }
 

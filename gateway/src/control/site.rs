@@ -90,7 +90,7 @@ impl Control {
         Ok(self.site(&self.named(&name)?))
     }
 
-    fn site(&self, view: &SiteView) -> Site {
+    pub(super) fn site(&self, view: &SiteView) -> Site {
         let now = self.now();
         let state = match (&view.ordered, view.state) {
             (Some(ordered), _) if ordered.up => SiteState::Up,

@@ -4,15 +4,13 @@ use std::sync::Arc;
 
 use admin::{Author, BackendError, ByteStream};
 use api::{
-    Change, Changed, EntryList, EntryPatch, Explain, Explanation, FieldError, History,
-    HistoryQuery, ImportOptions, Imported, ListQuery, TableEdit, TableEdits, TableInfo,
+    Change, Changed, EntryList, EntryPatch, FieldError, History, HistoryQuery, ImportOptions,
+    Imported, ListQuery, TableEdit, TableEdits, TableInfo,
 };
 use bytes::Bytes;
-use directory::{EditError, EditRequest};
+use directory::{Committed, EditError, EditRequest};
 use mail::{Address, SiteName};
-use router::{
-    Admission, Domains, Edit, Entry, Facts, Field, MoveState, Put, Route, StateRule, Table,
-};
+use router::{Domains, Edit, Entry, Field, MoveState, Put, StateRule, Table};
 
 use super::{Control, page_limit};
 
@@ -140,16 +138,7 @@ impl Control {
             Ok((committed, before, directory.snapshot()))
         })
         .await?;
-        self.delivery.table_changed(&committed.changed);
-        self.events.table(api::TableEvent {
-            at: self.now().to_string(),
-            generation: committed.generation,
-            author: author.clone(),
-            reason: Some(reason).filter(|it| !it.is_empty()),
-            added: committed.added as u64,
-            changed: committed.changed_n as u64,
-            removed: committed.removed as u64,
-        });
+        self.committed(&committed, &author, &reason);
         tracing::info!(
             generation = committed.generation,
             author,
@@ -168,7 +157,21 @@ impl Control {
         })
     }
 
-    fn wishes(&self, edits: &[TableEdit]) -> Result<Vec<Edit>, BackendError> {
+    /// Tells the queues and whoever looks on of an edit that routes.
+    pub(crate) fn committed(&self, committed: &Committed, author: &str, reason: &str) {
+        self.delivery.table_changed(&committed.changed);
+        self.events.table(api::TableEvent {
+            at: self.now().to_string(),
+            generation: committed.generation,
+            author: author.to_owned(),
+            reason: Some(reason.to_owned()).filter(|it| !it.is_empty()),
+            added: committed.added as u64,
+            changed: committed.changed_n as u64,
+            removed: committed.removed as u64,
+        });
+    }
+
+    pub(super) fn wishes(&self, edits: &[TableEdit]) -> Result<Vec<Edit>, BackendError> {
         let domains = self.routes.domains();
         let table = self.routes.directory().current();
         let mut errors = Vec::new();
@@ -220,66 +223,6 @@ impl Control {
         });
         found.await?.ok_or_else(|| BackendError::not_found(format!("generation {wanted}")))
     }
-
-    pub(super) async fn explain_address(
-        &self,
-        question: Explain,
-    ) -> Result<Explanation, BackendError> {
-        let address = match question.address.eq_ignore_ascii_case("postmaster") {
-            true => self.routes.domains().postmaster().ok_or_else(|| {
-                BackendError::invalid("address", "there is no relay domain to be postmaster of")
-            })?,
-            false => parse_address(&question.address, "address")?,
-        };
-        let admission = self.admission(question.ip.as_deref())?;
-        let table = self.table_at(question.generation).await?;
-        let (domains, sites) = (self.routes.domains(), self.routes.sites());
-        let facts = Facts { table: &table, domains: &domains, sites: &sites, admission };
-        let decision = router::decide(&facts, &address);
-        let words = router::explain(&decision);
-        let (verdict, hop, copy_to, reply) = match &decision.route {
-            Route::Site { site, copy_to, .. } => {
-                ("deliver", Some(site.to_string()), copy_to.as_ref().map(ToString::to_string), None)
-            }
-            Route::Hold { site, .. } => ("hold", Some(site.to_string()), None, None),
-            Route::Remote { domain } => ("deliver", Some(domain.to_string()), None, None),
-            Route::Reject(reply) => ("reject", None, None, Some(reply.to_string())),
-        };
-        let onward = match &decision.route {
-            Route::Site { site, .. } | Route::Hold { site, .. } => {
-                Some(router::onward(&domains, site, &address, decision.entry()).to_string())
-            }
-            Route::Remote { .. } => Some(address.to_string()),
-            Route::Reject(_) => None,
-        };
-        Ok(Explanation {
-            address: address.to_string(),
-            generation: decision.generation,
-            verdict: verdict.into(),
-            hop,
-            onward,
-            copy_to,
-            reply,
-            text: words.to_string(),
-            conclusion: words.conclusion,
-            steps: words
-                .steps
-                .into_iter()
-                .map(|it| api::Step { question: it.question, answer: it.answer })
-                .collect(),
-        })
-    }
-
-    /// Without an address, as a stranger at the MX; with one, as whoever may relay from there.
-    fn admission(&self, ip: Option<&str>) -> Result<Admission, BackendError> {
-        let Some(ip) = ip else { return Ok(Admission::RelayDomainsOnly) };
-        let ip: std::net::IpAddr =
-            ip.parse().map_err(|_| BackendError::invalid("ip", "want an IPv4 or IPv6 address"))?;
-        let config = self.config.load();
-        let relays =
-            config.listeners.iter().flat_map(|it| &it.relay_from).any(|it| it.contains(&ip));
-        Ok(if relays { Admission::Any } else { Admission::RelayDomainsOnly })
-    }
 }
 
 /// Runs what may take longer than a reactor should wait.
@@ -291,7 +234,7 @@ pub(super) async fn blocking<T: Send + 'static>(
         .unwrap_or_else(|it| Err(BackendError::Failed { detail: it.to_string() }))
 }
 
-fn parse_address(text: &str, place: &str) -> Result<Address, BackendError> {
+pub(super) fn parse_address(text: &str, place: &str) -> Result<Address, BackendError> {
     text.parse().map_err(|it: mail::AddressError| BackendError::invalid(place, it.to_string()))
 }
 
@@ -364,7 +307,7 @@ fn row_errors(errors: Vec<directory::RowError>) -> BackendError {
     }
 }
 
-fn edit_error(error: EditError) -> BackendError {
+pub(super) fn edit_error(error: EditError) -> BackendError {
     match error {
         EditError::Conflict { actual, .. } => BackendError::Conflict { generation: actual },
         EditError::Problems(problems) => BackendError::Invalid {
@@ -375,7 +318,7 @@ fn edit_error(error: EditError) -> BackendError {
     }
 }
 
-fn problem(problem: router::Problem) -> FieldError {
+pub(super) fn problem(problem: router::Problem) -> FieldError {
     FieldError {
         place: format!("{}: {}", problem.address, problem.column),
         message: problem.message,
@@ -425,7 +368,7 @@ pub(super) fn move_state(state: api::MoveState) -> MoveState {
     }
 }
 
-fn api_state(state: MoveState) -> api::MoveState {
+pub(super) fn api_state(state: MoveState) -> api::MoveState {
     match state {
         MoveState::OnPrem => api::MoveState::OnPrem,
         MoveState::Syncing => api::MoveState::Syncing,

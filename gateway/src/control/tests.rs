@@ -17,7 +17,7 @@ use crate::Shards;
 use crate::run::{Started, start};
 
 /// Two sites at which nobody listens; port 9 is discard.
-const CONFIG: &str = r#"
+pub(super) const CONFIG: &str = r#"
 [server]
 hostname = "gw.example"
 data_dir = "DIR"
@@ -47,18 +47,18 @@ free_inodes_min = 0
 segment_bytes = "4MiB"
 "#;
 
-struct Gateway {
+pub(super) struct Gateway {
     started: Option<Started>,
     shards: Option<Shards>,
     runtime: Runtime,
 }
 
 impl Gateway {
-    fn start(dir: &Path) -> Self {
+    pub(super) fn start(dir: &Path) -> Self {
         Self::start_with(dir, CONFIG)
     }
 
-    fn start_with(dir: &Path, config: &str) -> Self {
+    pub(super) fn start_with(dir: &Path, config: &str) -> Self {
         let path = dir.join("causeway.toml");
         let text = config.replace("DIR", &dir.display().to_string());
         std::fs::write(&path, text).unwrap();
@@ -69,11 +69,11 @@ impl Gateway {
         Self { started: Some(started), shards: Some(shards), runtime }
     }
 
-    fn control(&self) -> Arc<Control> {
+    pub(super) fn control(&self) -> Arc<Control> {
         Arc::clone(&self.started.as_ref().unwrap().control)
     }
 
-    fn ask<T>(&self, question: impl Future<Output = T>) -> T {
+    pub(super) fn ask<T>(&self, question: impl Future<Output = T>) -> T {
         self.runtime.block_on(question)
     }
 }
@@ -92,7 +92,7 @@ impl Drop for Gateway {
 }
 
 /// One message, as a stranger sends it.
-fn send(gateway: &Gateway, recipient: &str) {
+pub(super) fn send(gateway: &Gateway, recipient: &str) {
     let addresses = gateway.control().reloader.serving.addresses();
     let (_, address) = addresses.first().unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
@@ -110,7 +110,7 @@ fn send(gateway: &Gateway, recipient: &str) {
     until("250 ");
 }
 
-fn author() -> Author {
+pub(super) fn author() -> Author {
     Author("maria".into())
 }
 

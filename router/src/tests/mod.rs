@@ -1,8 +1,10 @@
 //! Decisions and edits as data.
 
 mod edits;
+mod explained;
 mod properties;
 mod routes;
+mod transitions;
 
 use mail::{Address, SiteName, Template, Timestamp, Unlisted};
 

@@ -5,18 +5,21 @@
 mod files;
 mod frame;
 mod repair;
+mod since;
 mod trace;
 mod verify;
 mod writer;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mail::Timestamp;
+use mail::{SpoolId, Timestamp};
 use parking_lot::Mutex;
 
 use crate::disk::Disk;
 use crate::error::SpoolError;
+use crate::event::Event;
 use crate::index::Index;
 use crate::options::Clock;
 use crate::options::Options;
@@ -24,6 +27,7 @@ use crate::record::Header;
 pub(crate) use files::DIR;
 use files::Known;
 pub(crate) use repair::OldSegment;
+pub use since::{Arrival, Place};
 pub use trace::{Query, Story};
 pub use verify::Verification;
 use writer::Writer;
@@ -116,6 +120,30 @@ impl Ledger {
     pub fn trace(&self, query: &Query, limit: usize) -> Result<Vec<Story>, SpoolError> {
         let (files, _) = self.readable()?;
         trace::trace(&files, query, limit)
+    }
+
+    /// Shows what was accepted at `since` or later, in the order of the log and behind `from`, until
+    /// `visit` breaks. Returns where it broke off, to go on from there; `None` at the end.
+    pub fn accepted_since(
+        &self,
+        since: Timestamp,
+        from: Option<Place>,
+        visit: impl FnMut(Arrival) -> ControlFlow<()>,
+    ) -> Result<Option<Place>, SpoolError> {
+        let (files, _) = self.readable()?;
+        since::accepted(&files, since, from, visit)
+    }
+
+    /// Shows events of the messages that are `wanted`, as [`Ledger::accepted_since`] shows messages.
+    pub fn events_since(
+        &self,
+        since: Timestamp,
+        from: Option<Place>,
+        wanted: impl Fn(SpoolId) -> bool,
+        visit: impl FnMut(&Event) -> ControlFlow<()>,
+    ) -> Result<Option<Place>, SpoolError> {
+        let (files, _) = self.readable()?;
+        since::events(&files, since, from, wanted, visit)
     }
 
     /// All files with what is noted written to them, and bytes that could not be.

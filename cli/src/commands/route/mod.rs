@@ -4,6 +4,7 @@ mod edit;
 mod files;
 mod history;
 mod list;
+mod simulate;
 
 use super::Console;
 use crate::args::RouteCommand;
@@ -16,6 +17,7 @@ pub(super) async fn run(command: RouteCommand, console: &mut Console<'_>) -> Res
         RouteCommand::Set(args) => edit::set(args, console).await,
         RouteCommand::Remove { addresses, edit } => edit::remove(addresses, edit, console).await,
         RouteCommand::Import(args) => files::import(args, console).await,
+        RouteCommand::Simulate(args) => simulate::run(args, console).await,
         RouteCommand::History { limit } => history::run(limit, console).await,
         RouteCommand::Export { file, generation } => {
             files::export(&file, generation, console).await

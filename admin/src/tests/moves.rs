@@ -1,0 +1,71 @@
+//! Moves over the wire.
+
+use super::client::Server;
+
+async fn server() -> Server {
+    let server = Server::start().await;
+    let path = "/api/v1/table/entries/anna%40contoso.example";
+    let put = server.json("PUT", path, r#"{"home":"on_prem","state":"cutover"}"#).await;
+    assert_eq!(put.status, 200);
+    server
+}
+
+const TRANSITIONS: &str = "/api/v1/moves/transitions";
+
+#[tokio::test]
+async fn a_transition_says_where_the_mailbox_is_now() {
+    let server = server().await;
+    let body = r#"{"moves":[{"address":"anna@contoso.example","generation":1,"to":"cloud"}],"digest":"x"}"#;
+    let answer = server.json("POST", TRANSITIONS, body).await;
+    assert_eq!((answer.status, answer.header("etag")), (200, Some("\"2\"")), "{}", answer.body);
+    let moved = &answer.json()["moves"][0];
+    assert_eq!((moved["state"].as_str(), moved["generation"].as_u64()), (Some("cloud"), Some(2)));
+}
+
+#[tokio::test]
+async fn a_transition_of_an_old_row_is_a_conflict_that_names_the_row() {
+    let server = server().await;
+    let body = r#"{"moves":[{"address":"anna@contoso.example","generation":0,"to":"cloud"}]}"#;
+    let answer = server.json("POST", TRANSITIONS, body).await;
+    assert_eq!((answer.status, answer.json()["code"].as_str()), (409, Some("conflict")));
+    let row = &answer.json()["move_conflicts"][0];
+    assert_eq!((row["expected"].as_u64(), row["actual"].as_u64()), (Some(0), Some(1)));
+    assert_eq!(row["state"], "cutover");
+}
+
+#[tokio::test]
+async fn a_request_for_steps_is_either_a_list_or_a_batch() {
+    let server = server().await;
+    for body in [
+        "{}",
+        r#"{"batch":"b1"}"#,
+        r#"{"batch":"b1","from":"syncing"}"#,
+        r#"{"moves":[{"address":"a@x","generation":0,"to":"cloud"}],"batch":"b1"}"#,
+        r#"{"moves":[{"address":"a@x","generation":0,"to":"mars"}]}"#,
+        r#"{"moves":[{"address":"a@x","generation":0,"to":"cloud","from":"cutover"}]}"#,
+    ] {
+        let answer = server.json("POST", TRANSITIONS, body).await;
+        assert_eq!(answer.status, 422, "{body}: {}", answer.body);
+    }
+    let row = r#"{"address":"a@x","generation":0,"to":"cloud"}"#;
+    let many = format!(r#"{{"moves":[{}]}}"#, vec![row; 10_001].join(","));
+    let answer = server.json("POST", TRANSITIONS, &many).await;
+    assert_eq!(answer.status, 422);
+    assert!(answer.json()["hint"].is_string());
+}
+
+#[tokio::test]
+async fn the_moves_are_listed_resolved_and_reported_on() {
+    let server = server().await;
+    let list = server.get("/api/v1/moves?state=cutover").await.json();
+    assert_eq!(list["moves"][0]["in_doubt_total"], 1);
+    assert_eq!(server.get("/api/v1/moves?limit=0").await.status, 422);
+    assert_eq!(server.get("/api/v1/moves/nobody@contoso.example").await.status, 404);
+    let path = "/api/v1/moves/anna%40contoso.example/resolve";
+    let body = r#"{"message":"0000000000001","delivered":true}"#;
+    assert_eq!(server.json("POST", path, body).await.json()["recipients"], 1);
+    let other = r#"{"message":"0000000000002","delivered":true}"#;
+    assert_eq!(server.json("POST", path, other).await.status, 409);
+    let body = r#"{"reports":[{"address":"anna@contoso.example","items_total":2,"items_done":1}]}"#;
+    assert_eq!(server.json("PUT", "/api/v1/moves/sync", body).await.json()["taken"], 1);
+}

@@ -1,0 +1,251 @@
+//! `causeway move …`.
+
+use api::{
+    Move, MoveList, MoveState, Moved, Resolve, Resolved, Transition, Transitioned, Transitions,
+    path,
+};
+use hyper::Method;
+
+use super::{Console, quoted};
+use crate::args::{MoveCommand, MoveListArgs, ResolveArgs, TransitionArgs};
+use crate::client::Ask;
+use crate::exit::{Failure, Result};
+use crate::output::{Align, Cell, Colour, Table, clock, printable};
+
+pub(super) async fn run(command: MoveCommand, console: &mut Console<'_>) -> Result {
+    match command {
+        MoveCommand::List(args) => list(args, console).await,
+        MoveCommand::Show { address } => show(&address, console).await,
+        MoveCommand::Transition(args) => transition(args, console).await,
+        MoveCommand::Resolve(args) => resolve(args, console).await,
+    }
+}
+
+fn of(address: &str, rest: &str) -> String {
+    format!("{}/{}{rest}", path::MOVES, path::segment(address))
+}
+
+async fn list(args: MoveListArgs, console: &mut Console<'_>) -> Result {
+    let mut table = Table::new(&[
+        ("MAILBOX", Align::Left),
+        ("STATE", Align::Left),
+        ("HOME", Align::Left),
+        ("BATCH", Align::Left),
+        ("GENERATION", Align::Right),
+        ("SINCE", Align::Left),
+        ("GOES BACK", Align::Left),
+        ("HELD", Align::Right),
+        ("LEASES", Align::Right),
+        ("IN DOUBT", Align::Right),
+        ("COPIED", Align::Right),
+    ]);
+    let mut cursor = None;
+    loop {
+        let state = args.state.map(|it| MoveState::from(it).as_str().to_owned());
+        let pairs = [("state", state), ("batch", args.batch.clone()), ("cursor", cursor)];
+        let path = format!("{}{}", path::MOVES, path::query(&pairs));
+        let page: MoveList = console.client.ask(Ask::get("list the moves", path)).await?;
+        for it in &page.moves {
+            if console.screen.json {
+                console.screen.item(it)?;
+            } else {
+                table.row(row(it));
+            }
+        }
+        if !console.screen.json {
+            console.screen.table(&mut table)?;
+        }
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+fn row(it: &Move) -> Vec<Cell> {
+    let doubt = Cell::number(it.in_doubt_total);
+    vec![
+        Cell::new(&it.address),
+        state(it.state),
+        Cell::new(&it.home),
+        Cell::maybe(it.batch.as_ref()),
+        Cell::number(it.generation),
+        Cell::new(clock(&it.since)),
+        Cell::maybe(it.hold_until.as_deref().map(clock)),
+        Cell::number(it.held_messages),
+        Cell::number(it.leases_total),
+        if it.in_doubt_total > 0 { doubt.colour(Colour::Red) } else { doubt },
+        Cell::maybe(it.sync.as_ref().map(|it| format!("{}/{}", it.items_done, it.items_total))),
+    ]
+}
+
+fn state(state: MoveState) -> Cell {
+    let cell = Cell::new(state.as_str());
+    if state == MoveState::Cutover { cell.colour(Colour::Yellow) } else { cell }
+}
+
+async fn read(address: &str, console: &Console<'_>) -> Result<Move> {
+    console.client.ask(Ask::get("show the move", of(address, ""))).await
+}
+
+async fn show(address: &str, console: &mut Console<'_>) -> Result {
+    let it = read(address, console).await?;
+    if console.screen.json {
+        return console.screen.document(&it);
+    }
+    let screen = &mut *console.screen;
+    let mailbox = printable(&it.address);
+    screen.line(&format!(
+        "{mailbox}: {} at {}, generation {}, since {}",
+        it.state.as_str(),
+        printable(&it.home),
+        it.generation,
+        clock(&it.since)
+    ))?;
+    if let Some(until) = &it.hold_until {
+        let held = it.held_messages;
+        screen.line(&format!("holds {held} messages, and goes back by itself {}", clock(until)))?;
+    }
+    if let Some(sync) = &it.sync {
+        let last = sync.last_sync_at.as_deref().map_or_else(|| "never yet".to_owned(), clock);
+        let (done, total) = (sync.items_done, sync.items_total);
+        screen.line(&format!("copied {done} of {total} items, in step {last}"))?;
+    }
+    screen.line(&format!("attempts under way: {}", it.leases_total))?;
+    for lease in &it.leases {
+        screen.line(&format!(
+            "  {} to {} at {}, since {}, generation {}",
+            printable(&lease.message),
+            printable(&lease.recipient),
+            printable(&lease.hop),
+            clock(&lease.since),
+            lease.generation
+        ))?;
+    }
+    screen.line(&format!("deliveries in doubt: {}", it.in_doubt_total))?;
+    for doubt in &it.in_doubt {
+        let said = doubt.last_reply.as_deref().unwrap_or("the gateway was killed meanwhile");
+        screen.line(&format!(
+            "  {} to {} at {}: {}",
+            printable(&doubt.message),
+            printable(&doubt.recipient),
+            printable(&doubt.hop),
+            printable(said)
+        ))?;
+    }
+    if let Some(doubt) = it.in_doubt.first() {
+        screen.line(&format!(
+            "Look for each in the mailbox, then: {} move resolve {} {} --delivered|--not-delivered",
+            console.prefix,
+            quoted(&it.address),
+            quoted(&doubt.message)
+        ))?;
+    }
+    Ok(())
+}
+
+async fn transition(args: TransitionArgs, console: &mut Console<'_>) -> Result {
+    if args.generation.is_some() && args.addresses.len() != 1 {
+        return Err(Failure::usage("--generation is of one address")
+            .hint("leave it out, or make one step at a time"));
+    }
+    let to = MoveState::from(args.to);
+    let mut before = Vec::new();
+    for address in &args.addresses {
+        before.push(read(address, console).await?);
+    }
+    if args.dry_run {
+        return rehearse(&args, to, &before, console).await;
+    }
+    let step = |it: &Move| Transition {
+        address: it.address.clone(),
+        generation: args.generation.unwrap_or(it.generation),
+        to,
+        home: args.home.clone(),
+    };
+    let request = Transitions {
+        moves: before.iter().map(step).collect(),
+        batch: args.batch.clone(),
+        from: args.from.map(MoveState::from),
+        to: args.batch.is_some().then_some(to),
+        digest: args.digest.clone(),
+        reason: args.reason.clone(),
+    };
+    let ask =
+        Ask::get("make the steps", path::MOVES_TRANSITIONS.to_owned()).json(Method::POST, &request);
+    let done: Transitioned = console.client.ask(ask).await?;
+    if console.screen.json {
+        return console.screen.document(&done);
+    }
+    done.moves.iter().try_for_each(|it| console.screen.line(&moved(it)))?;
+    console.screen.line(&format!("generation {}", done.generation))?;
+    let back = back(&args, to, &before, &done.moves);
+    console.screen.line(&format!("back: {} move transition {back}", console.prefix))
+}
+
+fn moved(it: &Moved) -> String {
+    let until = it.hold_until.as_deref().map(|it| format!(", goes back by itself {}", clock(it)));
+    format!(
+        "{}: {} at {}, generation {}{}",
+        printable(&it.address),
+        it.state.as_str(),
+        printable(&it.home),
+        it.generation,
+        until.unwrap_or_default()
+    )
+}
+
+/// Where a step comes from there is mostly a step to; else there is one to `on_prem`.
+fn back(args: &TransitionArgs, to: MoveState, before: &[Move], after: &[Moved]) -> String {
+    let from = args.from.map(MoveState::from).or_else(|| before.first().map(|it| it.state));
+    let target = match (from, to) {
+        (Some(MoveState::Syncing), MoveState::Cutover) => MoveState::Syncing,
+        (Some(MoveState::Cloud), MoveState::Cutover) => MoveState::Cloud,
+        (_, MoveState::OnPrem) => MoveState::Syncing,
+        _ => MoveState::OnPrem,
+    };
+    let target = target.as_str();
+    match &args.batch {
+        Some(batch) => format!("{target} --batch {} --from {}", quoted(batch), to.as_str()),
+        None => {
+            let addresses = after.iter().map(|it| quoted(&it.address));
+            format!("{target} {}", addresses.collect::<Vec<_>>().join(" "))
+        }
+    }
+}
+
+async fn rehearse(
+    args: &TransitionArgs,
+    to: MoveState,
+    before: &[Move],
+    console: &mut Console<'_>,
+) -> Result {
+    let Some(batch) = &args.batch else {
+        for it in before {
+            let (mailbox, from) = (printable(&it.address), it.state.as_str());
+            console.screen.line(&format!("{mailbox}: {from} would become {}", to.as_str()))?;
+        }
+        return console.screen.line("Dry run: nothing was changed.");
+    };
+    let from = args.from;
+    list(MoveListArgs { state: from, batch: Some(batch.clone()) }, console).await?;
+    console.screen.line(&format!("These would become {}.", to.as_str()))?;
+    console.screen.line("Dry run: nothing was changed.")
+}
+
+async fn resolve(args: ResolveArgs, console: &mut Console<'_>) -> Result {
+    let what = Resolve {
+        message: args.message.clone(),
+        delivered: args.delivered,
+        evidence: args.evidence.clone(),
+    };
+    let ask =
+        Ask::get("resolve the doubt", of(&args.address, "/resolve")).json(Method::POST, &what);
+    let done: Resolved = console.client.ask(ask).await?;
+    if console.screen.json {
+        return console.screen.document(&done);
+    }
+    let (n, message) = (done.recipients, printable(&args.message));
+    let what = if args.delivered { "settled as delivered" } else { "will be delivered" };
+    console.screen.line(&format!("{message}: {what}; recipients: {n}"))
+}
