@@ -4,7 +4,7 @@
 //! the handlers ask for each row.
 
 use access::Principal;
-use api::{Change, Entry, ListQuery, TableEdit, TableEdits};
+use api::{Change, Entry, ListQuery, Move, TableEdit, TableEdits};
 use mail::Address;
 
 use crate::problem::{Failure, Result};
@@ -25,6 +25,11 @@ const OPEN: &[&str] = &[
     "GET /api/v1/table/history",
     "GET /api/v1/explain",
     "GET /api/v1/sites",
+    "GET /api/v1/moves",
+    "GET /api/v1/moves/{name}",
+    "POST /api/v1/moves/transitions",
+    "POST /api/v1/moves/{name}/resolve",
+    "PUT /api/v1/moves/sync",
     "GET /api/v1/alerts",
     "GET /api/v1/metrics/summary",
     "GET /api/v1/session",
@@ -46,6 +51,11 @@ pub(super) fn admit(principal: &Principal, action: &str) -> Result<()> {
     let (name, limit) = (principal.name(), principal.limit().words());
     let detail = format!("{name} is limited to {limit}, and this goes beyond");
     Err(Failure::forbidden(detail).hint("ask somebody without a limit to do it"))
+}
+
+/// [`narrow`] for what can be filtered by batch only.
+pub(crate) fn narrow_batch(principal: &Principal, batch: &mut Option<String>) -> Result<()> {
+    narrow_one(principal, &principal.limit().batches, batch)
 }
 
 /// Sets the filters that the limit implies; what a filter cannot say, [`keep_seen`] does.
@@ -77,6 +87,37 @@ pub(crate) fn keep_seen(principal: &Principal, entries: &mut Vec<Entry>) {
     }
 }
 
+/// As [`keep_seen`].
+pub(crate) fn keep_moves(principal: &Principal, moves: &mut Vec<Move>) {
+    let seen = |it: &Move| {
+        let address = it.address.parse().ok();
+        address.is_some_and(|address| principal.may_see(&address, it.batch.as_deref()).is_ok())
+    };
+    if !principal.limit().is_none() {
+        moves.retain(seen);
+    }
+}
+
+/// May this one take a step with the mailboxes at `addresses`, or with a whole batch? A step changes
+/// no batch.
+pub(crate) async fn move_rows(
+    shared: &Shared,
+    principal: &Principal,
+    addresses: impl Iterator<Item = &str>,
+    batch: Option<&str>,
+) -> Result<()> {
+    let limit = principal.limit();
+    if batch.is_some() && !(limit.domains.is_empty() && limit.has_batch(batch)) {
+        let detail = format!("{} is limited to {}", principal.name(), limit.words());
+        return Err(Failure::forbidden(format!("{detail}: a whole batch goes beyond"))
+            .hint("name the mailboxes one by one, as moves"));
+    }
+    for address in addresses {
+        see_address(shared, principal, address).await?;
+    }
+    Ok(())
+}
+
 pub(crate) fn see(principal: &Principal, entry: &Entry) -> Result<()> {
     if principal.limit().is_none() {
         return Ok(());
@@ -94,12 +135,15 @@ pub(crate) async fn see_address(
     if principal.limit().is_none() {
         return Ok(());
     }
-    let parsed = parsed(address)?;
-    let batch = match shared.backend.entry(address.to_owned()).await {
-        Ok((_, entry)) => entry.batch,
-        Err(_) => None,
-    };
-    principal.may_see(&parsed, batch.as_deref()).map_err(Failure::forbidden)
+    let address = parsed(address)?;
+    match shared.backend.entry(address.to_string()).await {
+        // An alias shows its mailbox, which may be elsewhere.
+        Ok((_, entry)) => {
+            principal.may_see(&address, entry.batch.as_deref()).map_err(Failure::forbidden)?;
+            see(principal, &entry)
+        }
+        Err(_) => principal.may_see(&address, None).map_err(Failure::forbidden),
+    }
 }
 
 /// [`crate::Backend::edit`], all of whose rows are inside the limit, before and after.

@@ -12,7 +12,8 @@ use axum::routing::{get, post, put};
 use axum::{Json, Router};
 
 use super::{PAGE_DEFAULT, etag, page_rows};
-use crate::extract::{By, Json as JsonBody, Query, Segment};
+use crate::extract::{By, Json as JsonBody, Query, Segment, Who};
+use crate::guard::limited;
 use crate::problem::{Failure, Result};
 use crate::routes::{App, Shared};
 
@@ -30,14 +31,25 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
 }
 
 /// `GET /api/v1/moves?…`: one page of the mailboxes that match every filter, by address.
-async fn list(State(app): App, Query(mut query): Query<MovesQuery>) -> Result<impl IntoResponse> {
+async fn list(
+    State(app): App,
+    Who(principal): Who,
+    Query(mut query): Query<MovesQuery>,
+) -> Result<impl IntoResponse> {
     query.limit = Some(page_rows(query.limit, PAGE_DEFAULT)?);
-    let page = app.backend.moves(query).await?;
+    limited::narrow_batch(&principal, &mut query.batch)?;
+    let mut page = app.backend.moves(query).await?;
+    limited::keep_moves(&principal, &mut page.moves);
     Ok((etag(page.generation), Json(page)))
 }
 
 /// `GET /api/v1/moves/{address}`: 404 if there is no such mailbox. Poll it to drain.
-async fn one(State(app): App, Segment(address): Segment) -> Result<Json<Move>> {
+async fn one(
+    State(app): App,
+    Who(principal): Who,
+    Segment(address): Segment,
+) -> Result<Json<Move>> {
+    limited::see_address(&app, &principal, &address).await?;
     Ok(Json(app.backend.one_move(address).await?))
 }
 
@@ -48,6 +60,7 @@ async fn one(State(app): App, Segment(address): Segment) -> Result<Json<Move>> {
 /// every step that there is not.
 async fn transitions(
     State(app): App,
+    Who(principal): Who,
     By(author): By,
     JsonBody(request): JsonBody<Transitions>,
 ) -> Result<impl IntoResponse> {
@@ -57,6 +70,8 @@ async fn transitions(
         return Err(Failure::invalid("want either moves, or batch, from and to"));
     }
     bounded("moves", request.moves.len())?;
+    let addresses = request.moves.iter().map(|it| it.address.as_str());
+    limited::move_rows(&app, &principal, addresses, request.batch.as_deref()).await?;
     let done = app.to_the_end(|it| it.transitions(request, author)).await?;
     Ok((etag(done.generation), Json(done)))
 }
@@ -65,20 +80,25 @@ async fn transitions(
 /// of it is in doubt.
 async fn resolve(
     State(app): App,
+    Who(principal): Who,
     Segment(address): Segment,
     By(author): By,
     JsonBody(what): JsonBody<Resolve>,
 ) -> Result<Json<Resolved>> {
+    limited::see_address(&app, &principal, &address).await?;
     Ok(Json(app.to_the_end(|it| it.resolve(address, what, author)).await?))
 }
 
 /// `PUT /api/v1/moves/sync`: 422 names every address that is not listed, and then none is kept.
 async fn sync(
     State(app): App,
+    Who(principal): Who,
     By(author): By,
     JsonBody(reports): JsonBody<SyncReports>,
 ) -> Result<Json<SyncTaken>> {
     bounded("reports", reports.reports.len())?;
+    let addresses = reports.reports.iter().map(|it| it.address.as_str());
+    limited::move_rows(&app, &principal, addresses, None).await?;
     Ok(Json(app.to_the_end(|it| it.sync(reports, author)).await?))
 }
 

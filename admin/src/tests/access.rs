@@ -264,6 +264,20 @@ async fn who_is_limited_to_a_batch_keeps_its_rows_in_it() {
     assert_eq!(put("anna", r#"{"batch":null}"#).await, 403);
     assert_eq!(put("ben", r#"{"batch":"one"}"#).await, 403);
     assert_eq!(put("carl", r#"{"home":"cloud","batch":"one"}"#).await, 403);
+    let step = async |body: &str| {
+        server.with_token(&token, "POST", "/api/v1/moves/transitions", body).await
+    };
+    for other in [
+        r#"{"batch":"two","from":"on_prem","to":"syncing"}"#,
+        r#"{"moves":[{"address":"ben@contoso.example","generation":2,"to":"syncing"}]}"#,
+    ] {
+        let answer = step(other).await;
+        assert_eq!((answer.status, &answer.json()["code"]), (403, &"forbidden".into()));
+    }
+    let own = step(r#"{"batch":"one","from":"on_prem","to":"syncing"}"#).await;
+    assert_ne!(own.status, 403, "{}", own.body);
+    let seen = server.with_token(&token, "GET", "/api/v1/moves/ben@contoso.example", "").await;
+    assert_eq!(seen.status, 403);
     let page = server.with_token(&token, "GET", "/api/v1/table/entries", "").await;
     assert!(page.body.contains("anna@") && !page.body.contains("ben@"), "{}", page.body);
 }
