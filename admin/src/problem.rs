@@ -76,7 +76,7 @@ impl Failure {
         self
     }
 
-    fn errors(mut self, errors: Vec<FieldError>) -> Self {
+    pub(crate) fn errors(mut self, errors: Vec<FieldError>) -> Self {
         self.0.errors = errors;
         self
     }
@@ -105,8 +105,19 @@ impl From<BackendError> for Failure {
                 failure.0.move_conflicts = conflicts;
                 failure
             }
-            BackendError::Blocked { hint, .. } => {
-                with_hint(Self::new(StatusCode::FORBIDDEN, "blocked", detail), hint)
+            BackendError::RowsChanged { generation, conflicts } => {
+                let mut failure = Self::new(StatusCode::CONFLICT, "conflict", detail)
+                    .hint("look at `conflicts`, then make a new plan");
+                failure.0.generation = Some(generation);
+                failure.0.conflicts = conflicts;
+                failure
+            }
+            BackendError::Blocked(blocked) => {
+                let hint = blocked.first().map(|it| it.hint.clone());
+                let mut failure =
+                    with_hint(Self::new(StatusCode::FORBIDDEN, "blocked", detail), hint);
+                failure.0.blocked = blocked;
+                failure
             }
             BackendError::Busy { .. } => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).hint("try again soon")

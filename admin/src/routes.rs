@@ -175,7 +175,8 @@ async fn within_deadline(request: Request, next: Next) -> Response {
 /// How long a request may take: 30 s, unless it moves a file, reads the whole spool or waits for
 /// another server. The body's arrival counts.
 fn deadline(path: &str) -> Duration {
-    let long = path == path::IMPORT || path == path::LEDGER_VERIFY;
+    let long = [path::IMPORT, path::PLANS_IMPORT, path::TABLE_VERIFY, path::LEDGER_VERIFY];
+    let long = long.contains(&path);
     let probe = path.starts_with(path::SITES) && path.ends_with("/probe");
     Duration::from_secs(match (long, probe) {
         (true, _) => 300,

@@ -36,6 +36,11 @@ pub use moves::{
     InDoubt, Lease, Move, MoveConflict, MoveList, Moved, MovesQuery, Resolve, Resolved, SyncOf,
     SyncReport, SyncReports, SyncTaken, Transition, Transitioned, Transitions,
 };
+pub use plan::{
+    ApplyRequest, Blocked, Canary, CanaryProgress, ChainReport, DiffQuery, FileFormat, Impact,
+    Plan, PlanImport, PlanList, PlanQuery, PlanRequest, PlanState, Rail, RailOverride,
+    RollbackRequest, RowConflict, RowKind, RowList, RowQuery, TableDiff,
+};
 pub use problem::{FieldError, PROBLEM_JSON, Problem};
 pub use queue::{
     Acted, Action, ActionRequest, Hop, QueueList, QueueQuery, QueueState, QueueSummary,

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::MoveConflict;
+use crate::{Blocked, MoveConflict, RowConflict};
 
 /// Media type of a [`Problem`]. RFC 9457 §3.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -31,6 +31,12 @@ pub struct Problem {
     /// Each mistake of the request, when there are several.
     #[serde(default)]
     pub errors: Vec<FieldError>,
+    /// When `code` is `blocked`: each rail, and what to do about it.
+    #[serde(default)]
+    pub blocked: Vec<Blocked>,
+    /// When `code` is `conflict`: each row that is no longer what was seen.
+    #[serde(default)]
+    pub conflicts: Vec<RowConflict>,
     /// Mailboxes that are not as the caller of a transition saw them, when `code` is `conflict`.
     #[serde(default)]
     pub move_conflicts: Vec<MoveConflict>,

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::{Blocked, Rail};
+
 /// Where a mailbox is on its way. product.md: `on_prem → syncing → cutover → cloud → settled`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -66,6 +68,24 @@ pub struct Generation {
     pub added: u64,
     pub changed: u64,
     pub removed: u64,
+    /// The generation that it was made from; `null` for one that an older version wrote.
+    #[serde(default)]
+    pub parent: Option<u64>,
+    #[serde(default)]
+    pub ticket: Option<String>,
+    /// The plan that was applied.
+    #[serde(default)]
+    pub plan: Option<String>,
+    #[serde(default)]
+    pub approvers: Vec<String>,
+    /// Rails that it passed by an override, with the reason: `large_change: merger`.
+    #[serde(default)]
+    pub overrides: Vec<String>,
+    /// SHA-256 over the revision and its rows, in hexadecimal.
+    #[serde(default)]
+    pub hash: Option<String>,
+    #[serde(default)]
+    pub previous_hash: Option<String>,
 }
 
 /// One mailbox of the table.
@@ -189,6 +209,9 @@ pub struct TableEdits {
     /// Only if this is still the generation, as with `If-Match`.
     #[serde(default)]
     pub expect_generation: Option<u64>,
+    /// Rails to pass; `reason` says why.
+    #[serde(default)]
+    pub overrides: Vec<Rail>,
 }
 
 /// What an edit did, or with `dry_run` what it would do.
@@ -202,6 +225,9 @@ pub struct Changed {
     pub removed: u64,
     /// Each address that differs now: with it one can go back. Empty for imports.
     pub changes: Vec<Change>,
+    /// With `dry_run`: the rails that would stop it. Otherwise those that were overridden.
+    #[serde(default)]
+    pub blocked: Vec<Blocked>,
 }
 
 /// One entry before and after.
@@ -224,6 +250,19 @@ pub struct ImportOptions {
     pub reason: Option<String>,
     #[serde(default)]
     pub expect_generation: Option<u64>,
+    /// Rails to pass, with commas between them; `reason` says why.
+    #[serde(default, rename = "override")]
+    pub overrides: Option<String>,
+    /// Columns that nobody knows are left out.
+    #[serde(default)]
+    pub allow_unknown_columns: bool,
+    /// For files without the column: what all their rows get.
+    #[serde(default)]
+    pub home: Option<String>,
+    #[serde(default)]
+    pub state: Option<MoveState>,
+    #[serde(default)]
+    pub batch: Option<String>,
 }
 
 /// What an import did, or with `dry_run` what it would do. A file with mistakes changes nothing: the
@@ -239,6 +278,12 @@ pub struct Imported {
     pub added: u64,
     pub changed: u64,
     pub removed: u64,
+    /// As in [`Changed`].
+    #[serde(default)]
+    pub blocked: Vec<Blocked>,
+    /// Columns that were not read, and why.
+    #[serde(default)]
+    pub remarks: Vec<String>,
 }
 
 #[cfg(test)]

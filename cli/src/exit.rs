@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use api::Problem;
+use api::{Blocked, Entry, Problem, RowConflict};
 
 /// Exit codes of `contract.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,15 +70,28 @@ impl Failure {
             "blocked" => Exit::Blocked,
             _ => Exit::Failed,
         };
-        let said = if problem.detail.is_empty() { problem.title } else { problem.detail };
+        let rails = problem.blocked.iter().flat_map(rail_lines);
+        let rows = problem.conflicts.iter().flat_map(conflict_lines);
+        let more: Vec<String> = rails.chain(rows).collect();
+        let said = if let [only] = problem.blocked.as_slice() {
+            format!("blocked by the rail {}", only.rail.as_str())
+        } else if !problem.blocked.is_empty() {
+            format!("blocked by {} rails", problem.blocked.len())
+        } else if problem.detail.is_empty() {
+            problem.title
+        } else {
+            problem.detail
+        };
         let details = problem.errors.iter().map(|it| format!("{}: {}", it.place, it.message));
         let details = details.chain(problem.move_conflicts.iter().map(move_conflict));
         Self {
             exit,
             message: format!("cannot {doing}: {said}"),
             // One mistake is already the whole of `detail`.
-            details: details.filter(|it| *it != said).collect(),
+            details: details.filter(|it| *it != said).chain(more).collect(),
             hint: match exit {
+                // Each rail says what to do about it.
+                Exit::Blocked => None,
                 Exit::Unauthorised if problem.code == "unauthorized" => Some(TOKEN_HINT.to_owned()),
                 _ => problem.hint,
             },
@@ -94,6 +107,34 @@ impl Failure {
             "hint": self.hint,
         })
     }
+}
+
+/// What is in the way, and what to do about it.
+fn rail_lines(it: &Blocked) -> Vec<String> {
+    let mut lines =
+        vec![format!("{}: {}", it.rail.as_str(), it.message), format!("  what to do: {}", it.hint)];
+    if !it.examples.is_empty() {
+        lines.push(format!("  rows: {}, as {}", it.rows, it.examples.join(", ")));
+    }
+    lines
+}
+
+/// Three ways: as it was, as others left it, as it was to be.
+fn conflict_lines(it: &RowConflict) -> Vec<String> {
+    let words = |row: &Option<Entry>| match row {
+        None => "no entry".to_owned(),
+        Some(row) => {
+            let batch = row.batch.as_deref().unwrap_or("none");
+            format!("home {}, state {}, batch {batch}", row.home, row.state.as_str())
+        }
+    };
+    let by = it.theirs.as_ref().map(|it| format!(" (generation {})", it.generation));
+    vec![
+        it.address.clone(),
+        format!("  the plan saw:  {}", words(&it.base)),
+        format!("  it is now:     {}{}", words(&it.theirs), by.unwrap_or_default()),
+        format!("  the plan says: {}", words(&it.yours)),
+    ]
 }
 
 fn move_conflict(it: &api::MoveConflict) -> String {

@@ -48,6 +48,8 @@ pub(crate) enum Kind {
     Durations {
         max_s: u64,
     },
+    /// When something is not done.
+    Windows,
 }
 
 #[derive(Clone, Copy)]
@@ -98,6 +100,7 @@ impl Kind {
             Self::Hosts => "list of HOST or HOST:PORT".into(),
             Self::Addresses => "list of ADDRESS:PORT".into(),
             Self::Names => "list of DNS names".into(),
+            Self::Windows => "list of windows of time".into(),
             Self::Durations { max_s } => format!("list of durations up to {}", span_text(max_s)),
         }
     }

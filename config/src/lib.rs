@@ -13,6 +13,7 @@
 
 mod check;
 mod diff;
+mod freeze;
 mod host;
 mod key;
 mod load;
@@ -30,12 +31,14 @@ mod value;
 mod tests;
 
 pub use diff::{Change, Setting};
+pub use freeze::{FreezeWindow, parse_time};
 pub use host::{Host, HostPort};
 pub use mistakes::{Mistake, Mistakes};
 pub use reference::reference;
 pub use reload::Reload;
 pub use types::{
-    Admin, BareNewline, CertificateSenders, Chunking, Config, DeliverySettings, DeliveryTimeouts,
-    Hosts, IpPreference, Limits, Listener, Log, LogFormat, Portal, RecipientCheck, RelayDomain,
-    Role, Routing, Server, Site, SpoolSettings, TlsFiles, TlsPolicy,
+    Admin, BareNewline, BatchSynced, CertificateSenders, Chunking, Config, DeliverySettings,
+    DeliveryTimeouts, Hosts, IpPreference, Limits, Listener, Log, LogFormat, Portal, Rails,
+    RailsCheck, RecipientCheck, RelayDomain, Role, Routing, SecondPerson, Server, Site,
+    SpoolSettings, TlsFiles, TlsPolicy,
 };

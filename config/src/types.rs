@@ -7,7 +7,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use mail::{Domain, SiteName, Template, Unlisted};
 
-use crate::{HostPort, Mistakes, Setting};
+use crate::value::Choice;
+use crate::{FreezeWindow, HostPort, Mistakes, Setting};
 
 /// A whole configuration that passed every check. Made only by [`Config::parse`] and [`Config::load`].
 #[derive(Clone, Debug)]
@@ -20,6 +21,7 @@ pub struct Config {
     /// At least one; each name once.
     pub relay_domains: Vec<RelayDomain>,
     pub routing: Routing,
+    pub rails: Rails,
     pub admin: Admin,
     pub portal: Option<Portal>,
     pub spool: SpoolSettings,
@@ -168,6 +170,76 @@ pub struct Routing {
     pub postmaster: Option<SiteName>,
     /// After this a cutover ends by itself, in the state and the home of before it.
     pub cutover_max: Duration,
+}
+
+/// What a change of the table is held against. All of it by reload.
+#[derive(Clone, Debug)]
+pub struct Rails {
+    pub large_change_rows: Option<usize>,
+    pub large_change_percent: Option<u8>,
+    pub large_change_percent_from: usize,
+    pub domain_row: bool,
+    pub site_not_healthy: bool,
+    pub loops: bool,
+    pub recipient_check: RailsCheck,
+    pub recipient_check_rows_max: usize,
+    pub batch_synced: BatchSynced,
+    pub batch_synced_age: Duration,
+    pub second_person: SecondPerson,
+    pub freeze: Vec<FreezeWindow>,
+    pub plans_max: usize,
+    pub plan_rows_max: usize,
+    pub plan_lifetime: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Switch {
+    On,
+    Off,
+}
+
+/// Of which changes the future site is asked for the recipients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RailsCheck {
+    Off,
+    Plans,
+    All,
+}
+
+/// Which mailboxes must be copied before they move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchSynced {
+    Off,
+    WhenReported,
+    Required,
+}
+
+/// Which changes somebody other than their author must agree to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecondPerson {
+    Off,
+    Large,
+    Always,
+}
+
+impl Choice for Switch {
+    const ALL: &'static [Self] = &[Self::On, Self::Off];
+    const NAMES: &'static [&'static str] = &["on", "off"];
+}
+
+impl Choice for RailsCheck {
+    const ALL: &'static [Self] = &[Self::Off, Self::Plans, Self::All];
+    const NAMES: &'static [&'static str] = &["off", "plans", "all"];
+}
+
+impl Choice for BatchSynced {
+    const ALL: &'static [Self] = &[Self::Off, Self::WhenReported, Self::Required];
+    const NAMES: &'static [&'static str] = &["off", "when_reported", "required"];
+}
+
+impl Choice for SecondPerson {
+    const ALL: &'static [Self] = &[Self::Off, Self::Large, Self::Always];
+    const NAMES: &'static [&'static str] = &["off", "large", "always"];
 }
 
 #[derive(Clone, Debug)]

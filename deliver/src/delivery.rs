@@ -19,6 +19,7 @@ use crate::hop::{Hop, HopKey, HopSettings};
 use crate::metrics::DeliverMetrics;
 use crate::mx::Resolver;
 use crate::operate::ROUTING;
+use crate::outcomes::Outcomes;
 use crate::queue::leg::{HopIndex, Leg, LegId, LegRecipient, Past};
 use crate::queue::{Kick, NewLeg, NewMessage, Queues, Shard};
 use crate::retry::RetrySettings;
@@ -70,6 +71,7 @@ pub(crate) struct Inner {
     pub metrics: DeliverMetrics,
     pub events: Events,
     pub verifier: Verifier,
+    pub outcomes: Outcomes,
     pub queues: Mutex<Queues<Arc<Message>>>,
     hops: RwLock<Hops>,
     shards: Vec<Handle>,
@@ -123,6 +125,7 @@ impl Delivery {
             routes: parts.routes,
             queues: Mutex::new(Queues::new(parts.settings.memory_bodies_max)),
             verifier: Verifier::new(parts.settings.recipient_check.clone()),
+            outcomes: Outcomes::default(),
             settings: parts.settings,
             resolver: parts.resolver,
             metrics: parts.metrics,

@@ -93,6 +93,8 @@ pub(crate) async fn settle(
             let fates = bounce(delivery, transaction, from, &judged.bounces, now).await;
             let n = fates.iter().filter(|it| it.1 == Next::Settled).count();
             count_final(delivery, hop.index, "bounced", n);
+            let refused = judged.bounces.iter().map(|it| it.0);
+            delivery.count_outcomes(&transaction.message, refused, prepared.generation, false);
             tell_bounced(
                 delivery,
                 &transaction.message,
@@ -108,6 +110,7 @@ pub(crate) async fn settle(
         for (what, recipients) in judged.events {
             count(delivery, hop, &what, recipients.len(), prepared.work.accepted_at, now);
             delivery.tell_what(&transaction.message, hop, &what, &recipients);
+            count_outcome(delivery, &transaction.message, &what, &recipients);
             let id = prepared.work.id;
             delivery.0.spool.post(Event { id, recipients, at: now, what });
         }
@@ -130,6 +133,19 @@ pub(crate) async fn settle(
         delivery.0.kicks(&mut queues, &hops)
     };
     delivery.act(kicks);
+}
+
+/// For a canary, a mailbox that its new home does not know yet is as bad as one that bounces,
+/// though its mail is tried again.
+fn count_outcome(delivery: &Delivery, message: &Message, what: &What, recipients: &[u16]) {
+    let (generation, is_delivery) = match what {
+        What::Delivered { generation, .. } => (*generation, true),
+        What::Deferred { generation, attempt: 1, reply, .. } if reply.starts_with('5') => {
+            (*generation, false)
+        }
+        _ => return,
+    };
+    delivery.count_outcomes(message, recipients.iter().copied(), generation, is_delivery);
 }
 
 /// One success and one failure say as much as sixteen; a host that took mail of the same batch

@@ -6,12 +6,14 @@ use std::time::Instant;
 
 use arc_swap::{ArcSwap, Guard};
 use mail::{AddressKey, Timestamp};
-use router::{Changes, Edit, MoveState, Table};
+use router::{Changes, Edit, MoveState, RowChange, Table};
 
 use crate::cutovers::{Cutover, Cutovers};
 use crate::moves::way_here;
 use crate::past::Past;
-use crate::store::{Generation, PastEntry, Store};
+use crate::plans::PlanStep;
+use crate::revision::{Because, Chain, Revision};
+use crate::store::{self, Generation, PastEntry, Store};
 use crate::syncs::Syncs;
 use crate::{DirectoryError, DirectoryMetrics, EditError, EditOutcome};
 
@@ -59,7 +61,7 @@ impl Directory {
     /// Opens the file, or makes it, and reads the whole table into memory. Blocks: about two
     /// seconds for a million rows.
     pub fn open(path: &Path, metrics: DirectoryMetrics) -> Result<Self, DirectoryError> {
-        let store = Store::open(path)?;
+        let store = store::open(path)?;
         let table = store.load()?;
         metrics.loaded(&table);
         tracing::info!(generation = table.generation(), rows = table.len(), "Table loaded.");
@@ -91,8 +93,17 @@ impl Directory {
     /// Makes all edits of the request, as one generation, or none. When this returns they are on
     /// disk and every look-up from now on sees them. Blocks on the disk, and on other edits.
     pub fn edit(&self, request: &EditRequest) -> Result<Committed, EditError> {
+        self.edit_because(request, &Because::default())
+    }
+
+    /// The same, with more to remember of why.
+    pub fn edit_because(
+        &self,
+        request: &EditRequest,
+        because: &Because,
+    ) -> Result<Committed, EditError> {
         let started = Instant::now();
-        let result = self.plan_and_commit(request);
+        let result = self.plan_and_commit(request, because);
         let outcome = match &result {
             Ok(Some(changes)) => {
                 self.shared.metrics.committed(changes);
@@ -112,14 +123,18 @@ impl Directory {
     }
 
     /// `None` when nothing would change.
-    fn plan_and_commit(&self, request: &EditRequest) -> Result<Option<Changes>, EditError> {
+    fn plan_and_commit(
+        &self,
+        request: &EditRequest,
+        because: &Because,
+    ) -> Result<Option<Changes>, EditError> {
         let mut store = self.store();
         let table = self.snapshot();
         let actual = table.generation();
         if let Some(expected) = request.expect_generation.filter(|it| *it != actual) {
             return Err(EditError::Conflict { expected, actual });
         }
-        self.commit(&mut store, &table, request)
+        self.commit(&mut store, &table, request, because)
     }
 
     /// Plans on `table`, which is the current one, commits and publishes. `None` when nothing would
@@ -129,16 +144,40 @@ impl Directory {
         store: &mut Store,
         table: &Table,
         request: &EditRequest,
+        because: &Because,
     ) -> Result<Option<Changes>, EditError> {
         let changes = table.plan(&request.edits, request.at).map_err(EditError::Problems)?;
         if changes.rows.is_empty() {
             return Ok(None);
         }
-        let next = table.apply(&changes);
-        store.commit(&changes, request)?;
-        self.shared.current.store(Arc::new(next));
-        self.shared.cutovers.changed(&changes);
+        let revision = Revision {
+            generation: changes.generation,
+            at: request.at,
+            author: request.author.clone(),
+            reason: request.reason.clone(),
+            because: because.in_lines(),
+        };
+        self.publish(store, table, &changes, &revision, None)?;
         Ok(Some(changes))
+    }
+
+    /// Writes changes that were planned on the current table, then lets everybody see them.
+    /// `false`: the plan is not as expected, and nothing was done.
+    pub(crate) fn publish(
+        &self,
+        store: &mut Store,
+        table: &Table,
+        changes: &Changes,
+        revision: &Revision,
+        plan: Option<&PlanStep>,
+    ) -> Result<bool, DirectoryError> {
+        let next = table.apply(changes);
+        if !store.commit(changes, revision, plan)? {
+            return Ok(false);
+        }
+        self.shared.current.store(Arc::new(next));
+        self.shared.cutovers.changed(changes);
+        Ok(true)
     }
 
     pub(crate) fn committed(&self, changes: Option<&Changes>) -> Committed {
@@ -147,10 +186,6 @@ impl Directory {
         }
         let generation = self.current().generation();
         changes.map_or_else(|| Committed::nothing(generation), Committed::from)
-    }
-
-    pub(crate) fn metrics(&self) -> &DirectoryMetrics {
-        &self.shared.metrics
     }
 
     pub(crate) fn syncs(&self) -> &Syncs {
@@ -193,6 +228,20 @@ impl Directory {
         self.store().history_of(key)
     }
 
+    /// What one revision changed, by key; empty for one that is not there.
+    pub fn rows_of(&self, generation: u64) -> Result<Vec<RowChange>, DirectoryError> {
+        self.store().rows_of(generation)
+    }
+
+    /// Whether all revisions are as they were written. Reads the whole file.
+    pub fn verify(&self) -> Result<Chain, DirectoryError> {
+        self.store().verify()
+    }
+
+    pub(crate) fn metrics(&self) -> &DirectoryMetrics {
+        &self.shared.metrics
+    }
+
     /// A panic in an edit leaves a transaction that SQLite rolls back, so the store stays usable.
     pub(crate) fn store(&self) -> MutexGuard<'_, Store> {
         self.shared.store.lock().unwrap_or_else(PoisonError::into_inner)
@@ -220,7 +269,7 @@ impl Directory {
 }
 
 impl Committed {
-    const fn nothing(generation: u64) -> Self {
+    pub(crate) const fn nothing(generation: u64) -> Self {
         Self { generation, changed: Vec::new(), added: 0, changed_n: 0, removed: 0 }
     }
 }

@@ -13,20 +13,25 @@ mod csv;
 mod cutovers;
 mod directory;
 mod error;
+mod lines;
 mod metrics;
 mod moves;
 mod past;
+mod plans;
+mod revision;
 mod store;
 mod syncs;
 
-pub use csv::{RowError, export_csv, parse_csv};
+pub use csv::{FileOptions, Format, RowError, TableFile, export_csv, parse_csv, parse_file};
 pub use cutovers::{Cutover, CutoverClock};
 pub use directory::{Committed, Directory, EditRequest};
-pub use error::{DirectoryError, EditError};
+pub use error::{ApplyError, DirectoryError, EditError};
 pub use metrics::{DirectoryMetrics, EditOutcome};
 pub use moves::{
     CUTOVER_ENDED_BY, MoveRow, MoveStep, RowConflict, StepFailure, StepRequest, Stepped, Steps,
 };
+pub use plans::{Application, NewPlan, PlanStep, StoredPlan, UNCHANGED_KEPT_MAX, plan_text};
+pub use revision::{Because, Chain, Hash, hex, plan_hash};
 pub use store::{Generation, PastEntry};
 pub use syncs::SyncReport;
 

@@ -8,7 +8,7 @@ use router::{
 };
 
 use crate::store::{PastEntry, Store};
-use crate::{Committed, Cutover, Directory, DirectoryError, EditError, EditRequest};
+use crate::{Because, Committed, Cutover, Directory, DirectoryError, EditError, EditRequest};
 
 /// The author of the end of a cutover that took too long.
 pub const CUTOVER_ENDED_BY: &str = "causeway";
@@ -132,7 +132,7 @@ impl Directory {
             expect_generation: None,
             at: request.at,
         };
-        let changes = self.commit(&mut store, &table, &edit)?;
+        let changes = self.commit(&mut store, &table, &edit, &Because::default())?;
         let committed = self.committed(changes.as_ref());
         Ok(Stepped { committed, mailboxes: draft.mailboxes })
     }
@@ -169,7 +169,7 @@ impl Directory {
             expect_generation: None,
             at,
         };
-        let changes = self.commit(&mut store, &table, &edit)?;
+        let changes = self.commit(&mut store, &table, &edit, &Because::default())?;
         let committed = self.committed(changes.as_ref());
         self.metrics().cutovers_expired.inc_by(committed.changed_n as u64);
         Ok(committed)

@@ -24,6 +24,7 @@ mod metrics;
 mod pace;
 mod policy;
 mod proxy;
+mod rails;
 mod receive;
 mod recipients;
 mod reference;

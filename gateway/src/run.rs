@@ -25,7 +25,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::control::{Control, Overrides};
+use crate::control::{Control, Overrides, Planner, keep_plans};
 use crate::cutovers;
 use crate::recipients::Recipients;
 use crate::reload::Reloader;
@@ -229,7 +229,9 @@ pub(crate) fn start(
         recovered,
         listings: Arc::default(),
         sessions,
+        planner: Planner::default(),
     });
+    tracker.spawn_on(keep_plans(Arc::clone(&backend), stop.clone()), control.handle());
     tracker.spawn_on(cutovers::watch(Arc::clone(&backend), stop.clone()), control.handle());
     let address = admin.local_addr().tried(|| "cannot use the admin socket".into())?;
     tracker.spawn(keep_access(Arc::clone(&access), stop.clone()));

@@ -19,6 +19,7 @@ mod explain;
 mod map;
 mod onward;
 mod plan;
+mod rails;
 mod sites;
 mod table;
 mod transition;
@@ -29,7 +30,11 @@ pub use edit::{Edit, Field, Problem, Put, StateRule};
 pub use entry::{Entry, MoveState, Row, UnknownState};
 pub use explain::{Explanation, Step, Why, explain};
 pub use onward::onward;
-pub use plan::{Changes, RowChange};
+pub use plan::{Changes, Misfit, RowChange, RowConflict};
+pub use rails::{
+    BatchSynced, EXAMPLES_MAX, Moved, Rail, RailFacts, RailPolicy, Refusal, SyncFact, Tripped,
+    confirmation, moved, rails,
+};
 pub use sites::{SiteState, SiteStates};
 pub use table::{Listed, Table};
 pub use transition::{EDGES, Edge, HomeAfter, Standing, StepError, WayHere, step, step_back};

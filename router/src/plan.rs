@@ -1,13 +1,13 @@
 //! From wishes to changes: what edits come to on one table, or everything that speaks against them.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry as Claim;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use mail::{AddressKey, Timestamp};
 
 use crate::map::Slot;
-use crate::{Edit, Problem, Row, Table};
+use crate::{Edit, Entry, Problem, Row, Table};
 
 /// Rows before and after. Planned on one generation, it makes the next.
 #[derive(Clone, Debug)]
@@ -30,6 +30,34 @@ impl RowChange {
     pub fn key(&self) -> Option<&AddressKey> {
         self.after.as_ref().or(self.before.as_ref()).map(|it| it.key())
     }
+
+    /// Whether the sides say different things.
+    pub fn is_change(&self) -> bool {
+        !same(self.before.as_ref(), self.after.as_ref())
+    }
+}
+
+fn same(a: Option<&Arc<Row>>, b: Option<&Arc<Row>>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => a.says_the_same(b),
+        (a, b) => a.is_none() && b.is_none(),
+    }
+}
+
+/// A row that is no longer what somebody saw when they planned to change it.
+#[derive(Clone, Debug)]
+pub struct RowConflict {
+    pub base: Option<Arc<Row>>,
+    pub theirs: Option<Arc<Row>>,
+    pub yours: Option<Arc<Row>>,
+}
+
+/// Why planned rows do not fit the table any more.
+#[derive(Clone, Debug)]
+pub enum Misfit {
+    Conflicts(Vec<RowConflict>),
+    /// An address that two mailboxes would have.
+    Problems(Vec<Problem>),
 }
 
 impl Changes {
@@ -77,7 +105,57 @@ impl Table {
             return Err(problems);
         }
         let mut rows = draft.rows;
-        rows.retain(is_change);
+        rows.retain(RowChange::is_change);
+        Ok(Changes { generation, rows })
+    }
+
+    /// The rows that `edits`, which came to `changes`, leave as they are.
+    pub fn stays(&self, edits: &[Edit], changes: &Changes) -> Vec<Arc<Row>> {
+        let changed: HashSet<&AddressKey> =
+            changes.rows.iter().filter_map(RowChange::key).collect();
+        let mut seen = HashSet::new();
+        let key = |it: &Edit| match it {
+            Edit::Put(put) => put.address.key(),
+            Edit::Remove(key) => key.clone(),
+        };
+        let keys = edits.iter().map(key).filter(|it| !changed.contains(it));
+        let rows = keys.filter_map(|it| self.row(it.as_str()).cloned());
+        rows.filter(|it| seen.insert(it.key().clone())).collect()
+    }
+
+    /// Carries rows that were planned on an earlier table over to this one: exactly those, or every
+    /// conflict. Rows that say already what they should are no conflict and no change; what others
+    /// did to other rows does not matter, unless an address would be in two mailboxes.
+    pub fn carry(&self, planned: &[RowChange], at: Timestamp) -> Result<Changes, Misfit> {
+        let generation = self.generation() + 1;
+        let mut draft = Draft::new(self, planned.len());
+        let mut conflicts = Vec::new();
+        for wish in planned {
+            let Some(key) = wish.key() else { continue };
+            let row = draft.row(key.clone());
+            let now = row.before.clone();
+            if same(now.as_ref(), wish.after.as_ref()) {
+                continue;
+            }
+            if !same(now.as_ref(), wish.before.as_ref()) {
+                let (base, yours) = (wish.before.clone(), wish.after.clone());
+                conflicts.push(RowConflict { base, theirs: now, yours });
+                continue;
+            }
+            row.after = wish.after.as_ref().map(|it| {
+                let entry = Entry { changed_at: at, generation, ..it.entry().clone() };
+                Arc::new(Row::new(entry))
+            });
+        }
+        if !conflicts.is_empty() {
+            return Err(Misfit::Conflicts(conflicts));
+        }
+        let problems = draft.conflicts();
+        if !problems.is_empty() {
+            return Err(Misfit::Problems(problems));
+        }
+        let mut rows = draft.rows;
+        rows.retain(RowChange::is_change);
         Ok(Changes { generation, rows })
     }
 }
@@ -155,11 +233,4 @@ impl<'a> Draft<'a> {
 
 fn problem(row: &Row, column: &'static str, message: String) -> Problem {
     Problem { address: row.address.to_string(), column, message }
-}
-
-fn is_change(row: &RowChange) -> bool {
-    match (&row.before, &row.after) {
-        (Some(before), Some(after)) => !before.says_the_same(after),
-        (before, after) => before.is_some() || after.is_some(),
-    }
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mail::{AddressKey, SiteName};
+use mail::{AddressKey, Domain, SiteName};
 
 use crate::map::{Alias, Map, Slot};
-use crate::{Changes, Entry, Row};
+use crate::{Changes, Entry, Row, RowChange};
 
 /// Who lives where, at one generation. Cheap to clone; never changes.
 #[derive(Clone)]
@@ -148,6 +148,25 @@ impl Table {
             }
         }
         counts
+    }
+
+    /// How many mailboxes of a domain are listed. Reads the whole table.
+    pub fn len_of_domain(&self, domain: &Domain) -> usize {
+        self.rows().filter(|it| it.address.domain() == domain).count()
+    }
+
+    /// What makes of this table what `other` says, by key. Reads both tables.
+    pub fn difference(&self, other: &Self) -> Vec<RowChange> {
+        let pair = |key: &str| RowChange {
+            before: self.row(key).cloned(),
+            after: other.row(key).cloned(),
+        };
+        let gone = self.rows().filter(|it| other.row(it.key().as_str()).is_none());
+        let mut rows: Vec<RowChange> =
+            other.rows().chain(gone).map(|it| pair(it.key().as_str())).collect();
+        rows.retain(RowChange::is_change);
+        rows.sort_unstable_by(|a, b| a.key().cmp(&b.key()));
+        rows
     }
 
     fn rows(&self) -> impl Iterator<Item = &Row> {

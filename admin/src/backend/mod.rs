@@ -14,10 +14,10 @@ use std::future::Future;
 use std::pin::Pin;
 
 use api::{
-    Acted, ActionRequest, Changed, EntryList, Explain, Explanation, FieldError, History,
+    Acted, ActionRequest, Blocked, Changed, EntryList, Explain, Explanation, FieldError, History,
     HistoryQuery, ImportOptions, Imported, ListQuery, MoveConflict, OverrideRequest, Probe,
-    QueueList, QueueQuery, QueueSummary, QueuedMessage, Readiness, Reloaded, Site, SiteList, Stats,
-    TableEdits, TableInfo, TraceQuery, Traced, Verification, Version,
+    QueueList, QueueQuery, QueueSummary, QueuedMessage, Readiness, Reloaded, RowConflict, Site,
+    SiteList, Stats, TableEdits, TableInfo, TraceQuery, Traced, Verification, Version,
 };
 use bytes::Bytes;
 use futures_util::Stream;
@@ -96,9 +96,12 @@ pub enum BackendError {
     /// 409: mailboxes are not as the caller saw them.
     #[error("not as you saw them: {} of the mailboxes", conflicts.len())]
     MovesChanged { generation: u64, conflicts: Vec<MoveConflict> },
-    /// 403: a safety rail.
-    #[error("{detail}")]
-    Blocked { detail: String, hint: Option<String> },
+    /// 409: rows are no longer what was seen.
+    #[error("{} of the rows are no longer what was seen", conflicts.len())]
+    RowsChanged { generation: u64, conflicts: Vec<RowConflict> },
+    /// 403: safety rails, at least one.
+    #[error("{}", rails_text(.0))]
+    Blocked(Vec<Blocked>),
     /// 503: not yet, as while the spool is being indexed.
     #[error("{detail}")]
     Busy { detail: String },
@@ -117,4 +120,10 @@ impl BackendError {
     pub fn not_found(what: impl Into<String>) -> Self {
         Self::NotFound { what: what.into() }
     }
+}
+
+/// All messages: an operator should see at once what stands in the way.
+fn rails_text(blocked: &[Blocked]) -> String {
+    let list: Vec<&str> = blocked.iter().map(|it| it.message.as_str()).collect();
+    format!("blocked: {}", list.join("; "))
 }

@@ -33,6 +33,11 @@ pub struct State {
     pub verification: Verification,
     /// What `reload` finds wrong.
     pub mistakes: Vec<api::FieldError>,
+    pub plans: Vec<plans::FakePlan>,
+    /// What stands in the way of every edit and every plan.
+    pub blocked: Vec<api::Blocked>,
+    /// What others changed since a plan was made.
+    pub conflicts: Vec<api::RowConflict>,
     /// `(author, what)` of everything that changed something.
     pub log: Vec<(String, String)>,
     /// Changes that have begun.
@@ -59,6 +64,9 @@ impl Default for FakeBackend {
             stories: Vec::new(),
             verification: Verification { balanced: true, ..Verification::default() },
             mistakes: Vec::new(),
+            plans: Vec::new(),
+            blocked: Vec::new(),
+            conflicts: Vec::new(),
             log: Vec::new(),
             begun: 0,
             gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
@@ -225,6 +233,7 @@ impl Backend for FakeBackend {
 
     fn edit(&self, edits: TableEdits, author: Author) -> Answer<'_, Changed> {
         self.change(move |state| {
+            plans::pass(&state.blocked, &edits.overrides)?;
             state.log.push((author.0, edits.reason.clone().unwrap_or_default()));
             state.table.edit(&edits)
         })
@@ -232,6 +241,9 @@ impl Backend for FakeBackend {
 
     fn import(&self, csv: Bytes, options: ImportOptions, author: Author) -> Answer<'_, Imported> {
         self.change(move |state| {
+            let overrides = options.overrides.as_deref().unwrap_or_default().split(',');
+            let overrides: Vec<_> = overrides.filter_map(api::Rail::parse).collect();
+            plans::pass(&state.blocked, &overrides)?;
             state.log.push((author.0, "import".to_owned()));
             state.table.import(&csv, &options)
         })

@@ -48,6 +48,8 @@ impl FakeTable {
             added: len(n).saturating_sub(len(n - 1)),
             changed: 0,
             removed: len(n - 1).saturating_sub(len(n)),
+            parent: Some(n - 1),
+            ..Generation::default()
         });
         History { generations: generations.collect() }
     }
@@ -144,6 +146,43 @@ impl FakeTable {
         imported.removed = self.rows().keys().filter(|it| !rows.contains_key(*it)).count() as u64;
         imported.generation = self.publish(rows, options.dry_run);
         Ok(imported)
+    }
+
+    /// What `edits` come to, and what they leave as it is.
+    pub(super) fn rehearse(&self, edits: &[TableEdit]) -> Result<Changed, BackendError> {
+        let rows = self.rows();
+        let next = self.generation() + 1;
+        let mut changed = Changed { generation: next, ..Changed::default() };
+        for edit in edits {
+            let before = rows.get(edit.address()).cloned();
+            let after = match edit {
+                TableEdit::Set { address, entry } => {
+                    Some(apply(address, before.as_ref(), entry, next)?)
+                }
+                TableEdit::Remove { .. } => None,
+            };
+            match (&before, &after) {
+                (None, _) => changed.added += 1,
+                (Some(_), Some(_)) => changed.changed += 1,
+                (Some(_), None) => changed.removed += 1,
+            }
+            changed.changes.push(Change { address: edit.address().to_owned(), before, after });
+        }
+        Ok(changed)
+    }
+
+    /// The difference of two generations.
+    pub(super) fn diff(&self, from: u64, to: u64) -> Result<Vec<Change>, BackendError> {
+        let missing = |at: u64| BackendError::not_found(format!("generation {at}"));
+        let rows = |at: u64| self.0.get(at as usize).ok_or_else(|| missing(at));
+        let (old, new) = (rows(from)?, rows(to)?);
+        let keys: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        let change = |key: &String| Change {
+            address: key.clone(),
+            before: old.get(key).cloned(),
+            after: new.get(key).cloned(),
+        };
+        Ok(keys.into_iter().map(change).filter(|it| it.before != it.after).collect())
     }
 
     pub(super) fn export(&self, at: Option<u64>) -> Result<(u64, Vec<Bytes>), BackendError> {

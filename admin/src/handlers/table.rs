@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use api::{
-    Changed, EntryPatch, Explain, History, HistoryQuery, ImportOptions, ListQuery, TableEdit,
+    Changed, EntryPatch, Explain, History, HistoryQuery, ImportOptions, ListQuery, Rail, TableEdit,
     TableEdits,
 };
 use axum::Json;
@@ -76,6 +76,9 @@ pub(crate) struct EditQuery {
     reason: Option<String>,
     #[serde(default)]
     dry_run: bool,
+    /// Rails to pass, with commas between them.
+    #[serde(default, rename = "override")]
+    overrides: Option<String>,
 }
 
 /// `PUT /api/v1/table/entries/{address}`: says where a mailbox now lives.
@@ -93,7 +96,7 @@ pub(crate) async fn put_entry(
     JsonBody(entry): JsonBody<EntryPatch>,
 ) -> Result<impl IntoResponse> {
     let edit = TableEdit::Set { address, entry };
-    let edits = one(edit, query, &if_match);
+    let edits = one(edit, query, &if_match)?;
     Ok(answer(limited::edit(&app, &principal, edits, author).await?))
 }
 
@@ -107,13 +110,27 @@ pub(crate) async fn delete_entry(
     By(author): By,
 ) -> Result<impl IntoResponse> {
     let edit = TableEdit::Remove { address };
-    let edits = one(edit, query, &if_match);
+    let edits = one(edit, query, &if_match)?;
     Ok(answer(limited::edit(&app, &principal, edits, author).await?))
 }
 
-fn one(edit: TableEdit, query: EditQuery, if_match: &IfMatch) -> TableEdits {
-    let EditQuery { reason, dry_run } = query;
-    TableEdits { edits: vec![edit], reason, dry_run, expect_generation: if_match.0 }
+fn one(edit: TableEdit, query: EditQuery, if_match: &IfMatch) -> Result<TableEdits> {
+    let EditQuery { reason, dry_run, overrides } = query;
+    let overrides = rails(overrides.as_deref())?;
+    Ok(TableEdits { edits: vec![edit], reason, dry_run, expect_generation: if_match.0, overrides })
+}
+
+/// `large_change,loop` as rails.
+fn rails(text: Option<&str>) -> Result<Vec<Rail>> {
+    let names = text.unwrap_or_default().split(',').map(str::trim).filter(|it| !it.is_empty());
+    let known = |name: &str| {
+        Rail::parse(name).ok_or_else(|| {
+            let all: Vec<_> = Rail::ALL.into_iter().map(Rail::as_str).collect();
+            Failure::invalid(format!("override: there is no rail {name}"))
+                .hint(format!("want {}", all.join(", ")))
+        })
+    };
+    names.map(known).collect()
 }
 
 /// `POST /api/v1/table/edits`: all of them or none, as one generation. 422 names every mistake.
@@ -153,6 +170,7 @@ pub(crate) async fn import(
     })?;
     let Raw(csv) = Raw::from_request(request, &()).await?;
     options.expect_generation = if_match.0.or(options.expect_generation);
+    rails(options.overrides.as_deref())?;
     let imported = app.to_the_end(|backend| {
         let import = backend.import(csv, options, author);
         Box::pin(async move {

@@ -15,7 +15,10 @@ pub(crate) use access::{
 };
 pub(crate) use moves::{MoveCommand, MoveListArgs, ResolveArgs, TransitionArgs};
 pub(crate) use queue::{ActArgs, QueueCommand, SelectorArgs};
-pub(crate) use route::{EditArgs, ImportArgs, ListArgs, RouteCommand, SetArgs, SimulateArgs};
+pub(crate) use route::{
+    ApplyArgs, EditArgs, ImportArgs, ListArgs, PlanArgs, PlansArgs, RollbackArgs, RouteCommand,
+    SetArgs, SimulateArgs,
+};
 pub(crate) use site::{OverrideArgs, SiteCommand};
 
 const AFTER_HELP: &str = "\

@@ -7,6 +7,7 @@ mod harness;
 mod help;
 mod mail;
 mod moves;
+mod plans;
 mod route;
 
 use expect_test::Expect;

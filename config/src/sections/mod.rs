@@ -4,6 +4,7 @@ mod delivery;
 mod limits;
 mod listener;
 mod log;
+mod rails;
 mod recipient_check;
 mod routing;
 mod server;
@@ -47,6 +48,7 @@ pub(crate) const SECTIONS: &[Declared] = &[
     Declared { name: "site", shape: Named, about: "A mail environment behind the gateway. At least one; the first is the last resort for postmaster mail.", keys: site::KEYS },
     Declared { name: "relay_domain", shape: Many, about: "A domain that mail is accepted for. At least one.", keys: routing::RELAY_DOMAIN },
     Declared { name: "routing", shape: One, about: "How recipients are looked up.", keys: routing::ROUTING },
+    Declared { name: "rails", shape: One, about: "What a change of the table is held against before it is made.", keys: rails::KEYS },
     Declared { name: "admin", shape: One, about: "API, console, metrics and health.", keys: server::ADMIN },
     Declared { name: "portal", shape: One, about: "Webmail and JMAP, which this version does not have: the section is accepted, so that one file serves the next version as well.", keys: server::PORTAL },
     Declared { name: "spool", shape: One, about: "Where accepted mail is kept.", keys: spool::KEYS },
@@ -77,6 +79,7 @@ pub(crate) fn read(root: &DeTable<'_>, reader: &mut Reader) -> Config {
             .map(|(place, found)| routing::read_relay_domain(reader, place, found))
             .collect(),
         routing: routing::read_routing(one(root, reader, "routing"), reader),
+        rails: rails::read(one(root, reader, "rails"), reader),
         admin: server::read_admin(one(root, reader, "admin"), reader),
         portal: root
             .contains_key("portal")

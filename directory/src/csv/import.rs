@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use std::fmt;
 
 use mail::{Address, AddressKey, SiteName};
-use router::{Domains, Edit, Field, Put, StateRule};
+use router::{Domains, Edit, Field, MoveState, Put, StateRule};
 
+use super::decode::decode;
+use super::header::{Format, Layout};
 use super::records::Records;
 use super::{COLUMNS, split_aliases};
 
@@ -30,101 +32,114 @@ impl fmt::Display for RowError {
     }
 }
 
+/// What is said about a file beside the file.
+#[derive(Clone, Debug, Default)]
+pub struct FileOptions {
+    /// `None`: by the header.
+    pub format: Option<Format>,
+    /// For files without the column: what all rows get.
+    pub home: Option<SiteName>,
+    pub state: Option<MoveState>,
+    pub batch: Option<Box<str>>,
+    pub allow_unknown_columns: bool,
+}
+
+/// A file without mistakes.
+#[derive(Clone, Debug)]
+pub struct TableFile {
+    pub format: Format,
+    pub edits: Vec<Edit>,
+    /// What was not read, and why.
+    pub remarks: Vec<String>,
+}
+
 /// Reads a file. Lines and addresses are checked against `domains`; that no address belongs to
 /// two mailboxes is checked within the file, and against the table when the edits are made.
 ///
-/// A column that is not in the file leaves the field of every row as it is; an empty field of a
-/// column that is there clears it, but an empty `state` is none given. Never panics.
-pub fn parse_csv(bytes: &[u8], domains: &Domains) -> Result<Vec<Edit>, Vec<RowError>> {
+/// A column that is not in the file leaves the field of every row as it is, unless `options` say
+/// what it gets; an empty field of a column that is there clears it, but an empty `state` is none
+/// given. Rows of empty fields are left out. What is in a column of passwords is neither kept nor
+/// said. Never panics.
+pub fn parse_file(
+    bytes: &[u8],
+    domains: &Domains,
+    options: &FileOptions,
+) -> Result<TableFile, Vec<RowError>> {
     let text = decode(bytes).map_err(|it| vec![it])?;
-    let mut records = Records::new(text);
+    let mut records = Records::new(&text);
     let header = records.next().map(|it| (it.line, it.fields));
-    let layout = match header {
-        Some((line, Ok(fields))) => Layout::new(line, &fields)?,
+    let (line, layout, mut errors) = match header {
+        Some((line, Ok(fields))) => {
+            let known = options.allow_unknown_columns;
+            let (layout, errors) = Layout::new(line, &fields, options.format, known);
+            (line, layout, errors)
+        }
         Some((line, Err(message))) => return Err(vec![error(line, "", message)]),
         None => {
-            return Err(vec![error(
-                1,
-                "",
-                "the file is empty: want a header such as address,home",
-            )]);
+            let message = "the file is empty: want a header such as address,home";
+            return Err(vec![error(1, "", message)]);
         }
     };
-    let mut import = Import { domains, layout, errors: Vec::new(), claims: HashMap::new() };
+    if layout.places[0].is_none() {
+        let name = layout.format.address_column();
+        errors.push(error(line, name, "this column is missing from the header"));
+    }
+    if layout.places[1].is_none() && options.home.is_none() {
+        let message = match layout.format {
+            Format::Causeway => "this column is missing from the header",
+            _ => "such a file does not say where to: give the home beside it (--home SITE)",
+        };
+        errors.push(error(line, "home", message));
+    }
+    if layout.places[0].is_none() {
+        return Err(errors);
+    }
+    if bytes.len() > layout.format.bytes_max() {
+        let message = "more than 10 MB: Exchange Online does not take it; split the file";
+        errors.push(error(line, "", message));
+    }
+    rows(records, Import { domains, options, layout, errors, claims: HashMap::new() })
+}
+
+fn rows(records: Records<'_>, mut import: Import<'_>) -> Result<TableFile, Vec<RowError>> {
     let mut edits = Vec::new();
+    let (mut n_rows, max) = (0, import.layout.format.rows_max());
     for record in records {
         match record.fields {
+            Ok(fields) if fields.iter().all(|it| it.trim().is_empty()) => continue,
             Ok(fields) => edits.extend(import.row(record.line, &fields)),
             Err(message) => import.errors.push(error(record.line, "", message)),
         }
+        n_rows += 1;
+        if n_rows == max.saturating_add(1) {
+            let message =
+                format!("row {n_rows}: Exchange Online takes {max} in one file; split it");
+            import.errors.push(error(record.line, "", message));
+        }
     }
-    if import.errors.is_empty() { Ok(edits) } else { Err(import.errors) }
+    if n_rows == 0 && import.layout.format != Format::Causeway {
+        import.errors.push(error(1, "", "there is no row below the header"));
+    }
+    if !import.errors.is_empty() {
+        import.errors.sort_by_key(|it| it.line);
+        return Err(import.errors);
+    }
+    let remarks = import.layout.remarks();
+    Ok(TableFile { format: import.layout.format, edits, remarks })
 }
 
-fn error(line: usize, column: &str, message: impl Into<String>) -> RowError {
+/// [`parse_file`] for a file that says all by itself.
+pub fn parse_csv(bytes: &[u8], domains: &Domains) -> Result<Vec<Edit>, Vec<RowError>> {
+    parse_file(bytes, domains, &FileOptions::default()).map(|it| it.edits)
+}
+
+pub(super) fn error(line: usize, column: &str, message: impl Into<String>) -> RowError {
     RowError { line, column: column.to_owned(), message: message.into() }
-}
-
-/// The text without its byte order mark.
-fn decode(bytes: &[u8]) -> Result<&str, RowError> {
-    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        return Err(error(1, "", "this is UTF-16: save it as \"CSV UTF-8\""));
-    }
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    std::str::from_utf8(bytes).map_err(|why| {
-        let good = bytes.get(..why.valid_up_to()).unwrap_or_default();
-        let line = good.iter().filter(|it| **it == b'\n').count() + 1;
-        error(line, "", "not UTF-8: save the file as \"CSV UTF-8\"")
-    })
-}
-
-/// Which field of a record is which column.
-struct Layout {
-    /// By place in [`COLUMNS`].
-    places: [Option<usize>; COLUMNS.len()],
-    width: usize,
-}
-
-impl Layout {
-    fn new(line: usize, header: &[Cow<'_, str>]) -> Result<Self, Vec<RowError>> {
-        let mut layout = Self { places: [None; COLUMNS.len()], width: header.len() };
-        let mut errors = Vec::new();
-        for (place, name) in header.iter().map(|it| it.trim()).enumerate() {
-            match column(name) {
-                Some(column) if layout.places[column].is_some() => {
-                    errors.push(error(line, name, "this column is there twice"));
-                }
-                Some(column) => layout.places[column] = Some(place),
-                None => errors.push(error(line, name, unknown(name))),
-            }
-        }
-        for (column, name) in COLUMNS.iter().enumerate().take(2) {
-            if layout.places[column].is_none() {
-                errors.push(error(line, name, "this column is missing from the header"));
-            }
-        }
-        if errors.is_empty() { Ok(layout) } else { Err(errors) }
-    }
-}
-
-fn column(name: &str) -> Option<usize> {
-    let name = if name.eq_ignore_ascii_case("EmailAddress") { COLUMNS[0] } else { name };
-    COLUMNS.iter().position(|it| it.eq_ignore_ascii_case(name))
-}
-
-fn unknown(name: &str) -> String {
-    let known = COLUMNS.join(", ");
-    if name.to_ascii_lowercase().contains("password") {
-        return "passwords have no place here: remove the column".to_owned();
-    }
-    if name.contains([';', '\t']) {
-        return format!("separate columns by commas; there are {known}");
-    }
-    format!("unknown column: there are {known}")
 }
 
 struct Import<'a> {
     domains: &'a Domains,
+    options: &'a FileOptions,
     layout: Layout,
     errors: Vec<RowError>,
     /// Every address in the file, with the line that has it.
@@ -144,6 +159,7 @@ impl Import<'_> {
             return None;
         }
         let noted = self.errors.len();
+        self.foreign(line, fields);
         let text = |column: usize| {
             let field = self.layout.places[column].and_then(|it| fields.get(it));
             field.map(|it| it.trim_matches([' ', '\t']).to_owned())
@@ -151,8 +167,16 @@ impl Import<'_> {
         let texts: [Option<String>; COLUMNS.len()] = std::array::from_fn(text);
         let [address, home, state, batch, cloud_address, aliases, note] = texts;
 
-        let address = self.address(line, "address", &address.unwrap_or_default());
-        let home = self.home(line, &home.unwrap_or_default());
+        let name = self.layout.format.address_column();
+        let address = self.address(line, name, &address.unwrap_or_default());
+        let home = match (home, &self.options.home) {
+            (Some(home), _) => self.home(line, &home),
+            (None, Some(home)) => Some(home.clone()),
+            // Said once, of the header.
+            (None, None) => None,
+        };
+        // The rest of the row is looked at all the same.
+        let home = home.or_else(|| self.domains.sites().next().cloned());
         let state = state.filter(|it| !it.is_empty()).map(|it| self.state(line, &it));
         let batch = field(batch, |it| Some(it.into()));
         let note = field(note, |it| Some(it.into()));
@@ -160,23 +184,45 @@ impl Import<'_> {
         let aliases = field(aliases, |it| self.aliases(line, it));
 
         let mut put = Put::new(address?, home?, self.domains);
-        if let Some(state) = state {
-            put.state = StateRule::Is(state?);
+        match (state, self.options.state) {
+            (Some(state), _) => put.state = StateRule::Is(state?),
+            (None, Some(state)) if self.layout.places[2].is_none() => {
+                put.state = StateRule::Is(state);
+            }
+            (None, _) => (),
         }
-        put.batch = batch;
+        put.batch = match (batch, &self.options.batch) {
+            (Field::Keep, Some(batch)) => Field::Is(batch.clone()),
+            (batch, _) => batch,
+        };
         put.note = note;
         put.cloud_address = cloud_address;
         put.aliases = aliases;
         for problem in put.problems(self.domains) {
-            self.errors.push(error(line, problem.column, problem.message));
+            let column = if problem.column == "address" { name } else { problem.column };
+            self.errors.push(error(line, column, problem.message));
         }
         self.claim(line, &put);
         (self.errors.len() == noted).then(|| Edit::Put(Box::new(put)))
     }
 
+    /// A file with passwords may have one in the wrong column: its cells are not repeated.
     fn address(&mut self, line: usize, column: &str, text: &str) -> Option<Address> {
-        let parsed = text.parse();
-        parsed.map_err(|why| self.errors.push(error(line, column, format!("{why}: {text:?}")))).ok()
+        let parsed: Result<Address, _> = text.parse();
+        let message = |why: mail::AddressError| match self.layout.has_passwords {
+            true => why.to_string(),
+            false => format!("{why}: {text:?}"),
+        };
+        parsed.map_err(|why| self.errors.push(error(line, column, message(why)))).ok()
+    }
+
+    fn foreign(&mut self, line: usize, fields: &[Cow<'_, str>]) {
+        for (place, name, cell) in &self.layout.foreign {
+            let text = fields.get(*place).map_or("", |it| it.trim_matches([' ', '\t']));
+            if let Some(problem) = cell.problem(text) {
+                self.errors.push(error(line, name, problem));
+            }
+        }
     }
 
     fn home(&mut self, line: usize, text: &str) -> Option<SiteName> {
@@ -187,7 +233,7 @@ impl Import<'_> {
         Some(SiteName::new(text))
     }
 
-    fn state(&mut self, line: usize, text: &str) -> Option<router::MoveState> {
+    fn state(&mut self, line: usize, text: &str) -> Option<MoveState> {
         let parsed = text.parse();
         let message = |why: router::UnknownState| format!("{why}, not {text:?}");
         parsed.map_err(|why| self.errors.push(error(line, "state", message(why)))).ok()
@@ -199,7 +245,7 @@ impl Import<'_> {
 
     /// Within one file an address stands once, as a mailbox or as an alias of one.
     fn claim(&mut self, line: usize, put: &Put) {
-        let own = std::iter::once((put.address.key(), "address"));
+        let own = std::iter::once((put.address.key(), self.layout.format.address_column()));
         let aliases: &[Address] = match &put.aliases {
             Field::Is(aliases) => aliases,
             Field::Keep | Field::Clear => &[],

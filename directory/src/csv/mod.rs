@@ -1,11 +1,15 @@
-//! Files of the table: CSV with a header, columns by name in any order, UTF-8, RFC 4180 quoting.
+//! Files of the table: CSV with a header, columns by name in any order, UTF-8 or UTF-16, RFC 4180
+//! quoting. Ours, and those that Microsoft's migrations take.
 
+mod decode;
 mod export;
+mod header;
 mod import;
 mod records;
 
 pub use export::export_csv;
-pub use import::{RowError, parse_csv};
+pub use header::Format;
+pub use import::{FileOptions, RowError, TableFile, parse_csv, parse_file};
 
 /// The columns, in the order in which they are written.
 pub(crate) const COLUMNS: [&str; 7] =

@@ -1,5 +1,7 @@
-//! The table in SQLite. All SQL of this crate is here.
+//! Where the table is kept: a trait, and SQLite behind it. All SQL of this crate is here.
 
+mod chain;
+mod plans;
 mod read;
 mod rows;
 mod syncs;
@@ -8,17 +10,71 @@ mod write;
 pub(crate) use rows::aliases_text;
 pub(crate) use syncs::SyncStore;
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mail::Timestamp;
-use router::{Entry, Table};
+use mail::{AddressKey, Timestamp};
+use router::{Changes, Entry, RowChange, Table};
 use rusqlite::Connection;
 
 use crate::DirectoryError;
+use crate::plans::{NewPlan, PlanStep, StoredPlan};
+use crate::revision::{Because, Chain, Hash, Revision};
 
-/// One open file. Not shared: the directory lets one edit or one question at a time in.
-pub(crate) struct Store {
+/// What a store of the table can do. Everything that changes something is on disk, whole, when it
+/// returns; after an error nothing of it is visible. PostgreSQL could implement it as well: nothing
+/// here depends on a file.
+pub(crate) trait TableStore: Send {
+    fn load(&self) -> Result<Table, DirectoryError>;
+    /// The table of an earlier generation.
+    fn load_at(&self, generation: u64) -> Result<Table, DirectoryError>;
+    /// Writes a revision with its rows, and in the same transaction the plan that it comes from.
+    /// `Ok(false)`: the plan is no longer in the state that is expected, and nothing was written.
+    fn commit(
+        &mut self,
+        changes: &Changes,
+        revision: &Revision,
+        plan: Option<&PlanStep>,
+    ) -> Result<bool, DirectoryError>;
+    fn history(&self, before: Option<u64>, limit: usize)
+    -> Result<Vec<Generation>, DirectoryError>;
+    fn history_of(&self, key: &AddressKey) -> Result<Vec<PastEntry>, DirectoryError>;
+    /// The rows of one revision, before and after, by key.
+    fn rows_of(&self, generation: u64) -> Result<Vec<RowChange>, DirectoryError>;
+    /// Reads all revisions and compares their hashes.
+    fn verify(&self) -> Result<Chain, DirectoryError>;
+    /// The number of the new plan.
+    fn add_plan(&mut self, plan: &NewPlan, keep_over: usize) -> Result<u64, DirectoryError>;
+    /// `false`: it is no longer in the state that is expected.
+    fn step_plan(&mut self, step: &PlanStep) -> Result<bool, DirectoryError>;
+    fn plan(&self, id: u64) -> Result<Option<StoredPlan>, DirectoryError>;
+    /// The newest first.
+    fn plans(
+        &self,
+        state: Option<&str>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<StoredPlan>, DirectoryError>;
+    /// Those that something may become of, the oldest first.
+    fn open_plans(&self) -> Result<Vec<StoredPlan>, DirectoryError>;
+    /// As [`crate::lines`] wrote them.
+    fn plan_rows(&self, id: u64) -> Result<Option<String>, DirectoryError>;
+
+    /// For tests that break the disk.
+    #[cfg(test)]
+    fn connection(&self) -> &Connection;
+}
+
+/// Not shared: the directory lets one edit or one question at a time in.
+pub(crate) type Store = Box<dyn TableStore>;
+
+pub(crate) fn open(path: &Path) -> Result<Store, DirectoryError> {
+    Ok(Box::new(SqliteStore::open(path)?))
+}
+
+/// One open file.
+pub(crate) struct SqliteStore {
     connection: Connection,
     path: PathBuf,
 }
@@ -33,6 +89,9 @@ pub struct Generation {
     pub added: u64,
     pub changed: u64,
     pub removed: u64,
+    pub because: Because,
+    pub hash: Option<Hash>,
+    pub previous_hash: Option<Hash>,
 }
 
 /// A row while it was valid. Its first generation is in the entry.
@@ -47,22 +106,28 @@ pub struct PastEntry {
 const APPLICATION_ID: i64 = 0x4377_6179;
 
 /// Grows with the layout; see docs/formats/table.md.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 const SCHEMA: &str = include_str!("schema.sql");
+const SCHEMA_2: &str = include_str!("schema-2.sql");
 
 /// Another program that reads the file may lock it for a moment.
 const BUSY_FOR: Duration = Duration::from_secs(2);
 
-impl Store {
-    pub(crate) fn open(path: &Path) -> Result<Self, DirectoryError> {
-        let error = |source| DirectoryError::Store { what: "open", path: path.to_owned(), source };
+impl SqliteStore {
+    fn open(path: &Path) -> Result<Self, DirectoryError> {
+        let error = |source: rusqlite::Error| DirectoryError::Store {
+            what: "open",
+            path: path.to_owned(),
+            source: source.into(),
+        };
         let connection = Connection::open(path).map_err(error)?;
-        let store = Self { connection, path: path.to_owned() };
+        let mut store = Self { connection, path: path.to_owned() };
         store.set_up().map_err(error)?;
         let version = store.version().map_err(error)?;
         match version {
             0 => store.create().map_err(error)?,
+            1 => store.migrate()?,
             VERSION => (),
             found => {
                 let path = path.to_owned();
@@ -88,28 +153,89 @@ impl Store {
 
     fn create(&self) -> rusqlite::Result<()> {
         let ids = format!("PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={VERSION};");
-        self.connection.execute_batch(&format!("BEGIN IMMEDIATE;\n{SCHEMA}\n{ids}\nCOMMIT;"))
+        let sql = format!("BEGIN IMMEDIATE;\n{SCHEMA}\n{SCHEMA_2}\n{ids}\nCOMMIT;");
+        self.connection.execute_batch(&sql)
     }
 
-    fn error(&self, what: &'static str, source: rusqlite::Error) -> DirectoryError {
-        DirectoryError::Store { what, path: self.path.clone(), source }
+    fn error(
+        &self,
+        what: &'static str,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> DirectoryError {
+        DirectoryError::Store { what, path: self.path.clone(), source: source.into() }
     }
+}
 
-    pub(crate) fn load(&self) -> Result<Table, DirectoryError> {
+impl TableStore for SqliteStore {
+    fn load(&self) -> Result<Table, DirectoryError> {
         let generation = self.generation().map_err(|it| self.error("read", it))?;
         self.read_table(generation, rows::CURRENT, &[])
     }
 
-    /// The table of an earlier generation.
-    pub(crate) fn load_at(&self, generation: u64) -> Result<Table, DirectoryError> {
+    fn load_at(&self, generation: u64) -> Result<Table, DirectoryError> {
         self.read_table(generation, rows::AT, &[rows::sql_number(generation)])
     }
-}
 
-#[cfg(test)]
-impl Store {
-    /// For tests that break the disk.
-    pub(crate) fn connection(&self) -> &Connection {
+    fn commit(
+        &mut self,
+        changes: &Changes,
+        revision: &Revision,
+        plan: Option<&PlanStep>,
+    ) -> Result<bool, DirectoryError> {
+        self.write(changes, revision, plan).map_err(|it| self.error("write", it))
+    }
+
+    fn history(
+        &self,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Generation>, DirectoryError> {
+        self.read_history(before, limit).map_err(|it| self.error("read", it))
+    }
+
+    fn history_of(&self, key: &AddressKey) -> Result<Vec<PastEntry>, DirectoryError> {
+        self.read_history_of(key).map_err(|it| self.fault(it))
+    }
+
+    fn rows_of(&self, generation: u64) -> Result<Vec<RowChange>, DirectoryError> {
+        self.read_rows_of(generation).map_err(|it| self.fault(it))
+    }
+
+    fn verify(&self) -> Result<Chain, DirectoryError> {
+        self.read_chain().map_err(|it| self.fault(it))
+    }
+
+    fn add_plan(&mut self, plan: &NewPlan, keep_over: usize) -> Result<u64, DirectoryError> {
+        self.insert_plan(plan, keep_over).map_err(|it| self.error("write", it))
+    }
+
+    fn step_plan(&mut self, step: &PlanStep) -> Result<bool, DirectoryError> {
+        plans::step(&self.connection, step).map_err(|it| self.error("write", it))
+    }
+
+    fn plan(&self, id: u64) -> Result<Option<StoredPlan>, DirectoryError> {
+        self.read_plan(id).map_err(|it| self.error("read", it))
+    }
+
+    fn plans(
+        &self,
+        state: Option<&str>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<StoredPlan>, DirectoryError> {
+        self.read_plans(state, before, limit).map_err(|it| self.error("read", it))
+    }
+
+    fn open_plans(&self) -> Result<Vec<StoredPlan>, DirectoryError> {
+        self.read_open_plans().map_err(|it| self.error("read", it))
+    }
+
+    fn plan_rows(&self, id: u64) -> Result<Option<String>, DirectoryError> {
+        self.read_plan_rows(id).map_err(|it| self.error("read", it))
+    }
+
+    #[cfg(test)]
+    fn connection(&self) -> &Connection {
         &self.connection
     }
 }
@@ -122,7 +248,7 @@ mod tests {
     #[test]
     fn a_commit_is_synced() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&dir.path().join("table.db")).unwrap();
+        let store = open(&dir.path().join("table.db")).unwrap();
         let pragma = |name: &str| -> String {
             let read = |row: &rusqlite::Row<'_>| row.get_ref(0).map(|it| format!("{it:?}"));
             store.connection().pragma_query_value(None, name, read).unwrap()

@@ -1,14 +1,18 @@
 //! Questions to the file.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use mail::{AddressKey, Timestamp};
-use router::{Entry, Table};
+use router::{Entry, RowChange, Table};
 use rusqlite::{Row, params};
 
 use super::rows::{COLUMNS, Decoder, RowFault, from_sql, sql_number};
-use super::{Generation, PastEntry, Store};
+use super::{Generation, PastEntry, SqliteStore};
 use crate::DirectoryError;
+use crate::revision::{Because, Hash};
 
-impl Store {
+impl SqliteStore {
     /// The last one; 0 while nothing was ever edited.
     pub(super) fn generation(&self) -> rusqlite::Result<u64> {
         let sql = "SELECT coalesce(max(generation), 0) FROM generation";
@@ -39,43 +43,60 @@ impl Store {
         read().map_err(|it| self.fault(it))
     }
 
-    pub(crate) fn history(
+    pub(super) fn read_history(
         &self,
         before: Option<u64>,
         limit: usize,
-    ) -> Result<Vec<Generation>, DirectoryError> {
-        let sql = "SELECT generation, at, author, reason, added, changed, removed FROM generation
-                   WHERE generation < ?1 ORDER BY generation DESC LIMIT ?2";
-        let read = || -> rusqlite::Result<Vec<Generation>> {
-            let mut statement = self.connection.prepare_cached(sql)?;
-            let before = before.map_or(i64::MAX, sql_number);
-            let rows =
-                statement.query_map(params![before, sql_number(limit as u64)], generation)?;
-            rows.collect()
-        };
-        read().map_err(|it| self.error("read", it))
+    ) -> rusqlite::Result<Vec<Generation>> {
+        let sql = format!(
+            "SELECT {GENERATION} FROM generation
+             WHERE generation < ?1 ORDER BY generation DESC LIMIT ?2"
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let before = before.map_or(i64::MAX, sql_number);
+        let rows = statement.query_map(params![before, sql_number(limit as u64)], generation)?;
+        rows.collect()
     }
 
-    pub(crate) fn history_of(&self, key: &AddressKey) -> Result<Vec<PastEntry>, DirectoryError> {
+    pub(super) fn read_history_of(&self, key: &AddressKey) -> Result<Vec<PastEntry>, RowFault> {
         let sql = format!(
             "SELECT {COLUMNS}, generation_to FROM past_entry WHERE key = ?1
              UNION ALL SELECT {COLUMNS}, NULL FROM entry WHERE key = ?1 ORDER BY generation"
         );
-        let read = || -> Result<Vec<PastEntry>, RowFault> {
-            let mut statement = self.connection.prepare_cached(&sql)?;
-            let mut rows = statement.query([key.as_str()])?;
-            let mut decoder = Decoder::default();
-            let mut list = Vec::new();
-            while let Some(row) = rows.next()? {
-                let until: Option<i64> = row.get(9)?;
-                list.push(PastEntry { entry: decoder.entry(row)?, until: until.map(from_sql) });
-            }
-            Ok(list)
-        };
-        read().map_err(|it| self.fault(it))
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query([key.as_str()])?;
+        let mut decoder = Decoder::default();
+        let mut list = Vec::new();
+        while let Some(row) = rows.next()? {
+            let until: Option<i64> = row.get(9)?;
+            list.push(PastEntry { entry: decoder.entry(row)?, until: until.map(from_sql) });
+        }
+        Ok(list)
     }
 
-    fn fault(&self, fault: RowFault) -> DirectoryError {
+    /// Before: what the revision put into the past. After: what has its number.
+    pub(super) fn read_rows_of(&self, generation: u64) -> Result<Vec<RowChange>, RowFault> {
+        let mut pairs: BTreeMap<AddressKey, RowChange> = BTreeMap::new();
+        let mut decoder = Decoder::default();
+        for (sql, is_after) in [
+            (format!("SELECT {COLUMNS} FROM past_entry WHERE generation_to = ?1"), false),
+            (format!("SELECT {COLUMNS} FROM past_entry WHERE generation = ?1"), true),
+            (format!("SELECT {COLUMNS} FROM entry WHERE generation = ?1"), true),
+        ] {
+            let mut statement = self.connection.prepare_cached(&sql)?;
+            let mut rows = statement.query([sql_number(generation)])?;
+            while let Some(entry) = next_entry(&mut rows, &mut decoder)? {
+                let row = Arc::new(router::Row::new(entry));
+                let nothing = || RowChange { before: None, after: None };
+                let pair = pairs.entry(row.key().clone()).or_insert_with(nothing);
+                let side = if is_after { &mut pair.after } else { &mut pair.before };
+                *side = Some(row);
+            }
+        }
+        Ok(pairs.into_values().collect())
+    }
+
+    pub(super) fn fault(&self, fault: RowFault) -> DirectoryError {
         match fault {
             RowFault::Sql(source) => self.error("read", source),
             RowFault::Says { row, message } => {
@@ -95,7 +116,15 @@ fn next_entry(
     }
 }
 
-fn generation(row: &Row<'_>) -> rusqlite::Result<Generation> {
+/// Columns that [`generation`] reads.
+pub(super) const GENERATION: &str = "generation, at, author, reason, added, changed, removed,
+    ticket, plan, approvers, overrides, previous_hash, hash";
+
+pub(super) fn generation(row: &Row<'_>) -> rusqlite::Result<Generation> {
+    let list = |text: Option<String>| -> Vec<String> {
+        text.unwrap_or_default().lines().map(str::to_owned).collect()
+    };
+    let hash = |bytes: Option<Vec<u8>>| bytes.and_then(|it| Hash::try_from(it).ok());
     Ok(Generation {
         generation: from_sql(row.get(0)?),
         at: Timestamp::from_micros(from_sql(row.get(1)?)),
@@ -104,5 +133,13 @@ fn generation(row: &Row<'_>) -> rusqlite::Result<Generation> {
         added: from_sql(row.get(4)?),
         changed: from_sql(row.get(5)?),
         removed: from_sql(row.get(6)?),
+        because: Because {
+            ticket: row.get(7)?,
+            plan: row.get(8)?,
+            approvers: list(row.get(9)?),
+            overrides: list(row.get(10)?),
+        },
+        previous_hash: hash(row.get(11)?),
+        hash: hash(row.get(12)?),
     })
 }

@@ -1,4 +1,4 @@
--- One row per edit of the table.
+-- One row per change of the table: a revision.
 CREATE TABLE generation (
     generation INTEGER PRIMARY KEY,
     at INTEGER NOT NULL,              -- microseconds since 1970, UTC

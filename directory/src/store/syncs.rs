@@ -91,5 +91,5 @@ impl SyncStore {
 }
 
 fn error(what: &'static str, path: &Path, source: rusqlite::Error) -> DirectoryError {
-    DirectoryError::Store { what, path: path.to_owned(), source }
+    DirectoryError::Store { what, path: path.to_owned(), source: source.into() }
 }

@@ -3,9 +3,10 @@
 use router::{Changes, Row, RowChange};
 use rusqlite::{Statement, Transaction, TransactionBehavior, params};
 
-use super::Store;
 use super::rows::{aliases_text, sql_number};
-use crate::{DirectoryError, EditRequest};
+use super::{SqliteStore, chain, plans};
+use crate::plans::PlanStep;
+use crate::revision::{Because, Revision};
 
 const KEEP_PAST: &str = "INSERT INTO past_entry (key, address, home, state, batch, cloud_address,
     aliases, note, changed_at, generation, generation_to)
@@ -14,50 +15,69 @@ const REMOVE: &str = "DELETE FROM entry WHERE key = ?1";
 const ADD: &str = "INSERT INTO entry VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 const CHANGE: &str = "UPDATE entry SET address = ?2, home = ?3, state = ?4, batch = ?5,
     cloud_address = ?6, aliases = ?7, note = ?8, changed_at = ?9, generation = ?10 WHERE key = ?1";
-const GENERATION: &str = "INSERT INTO generation VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const GENERATION: &str = "INSERT INTO generation (generation, at, author, reason, added, changed,
+    removed, ticket, plan, approvers, overrides, previous_hash, hash)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 
-impl Store {
-    /// Writes the changes; when this returns they are on disk. After an error nothing of them is
-    /// visible. A second writer is found out by the number of the generation, which is taken.
-    pub(crate) fn commit(
+impl SqliteStore {
+    /// A second writer is found out by the number of the generation, which is taken.
+    pub(super) fn write(
         &mut self,
         changes: &Changes,
-        request: &EditRequest,
-    ) -> Result<(), DirectoryError> {
-        let mut write = || -> rusqlite::Result<()> {
-            let transaction =
-                self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            transaction.execute(
-                GENERATION,
-                params![
-                    sql_number(changes.generation),
-                    sql_number(request.at.as_micros()),
-                    request.author,
-                    request.reason,
-                    sql_number(changes.added() as u64),
-                    sql_number(changes.changed() as u64),
-                    sql_number(changes.removed() as u64),
-                ],
-            )?;
-            write_rows(&transaction, changes)?;
-            transaction.commit()
-        };
-        write().map_err(|it| self.error("write", it))
+        revision: &Revision,
+        plan: Option<&PlanStep>,
+    ) -> rusqlite::Result<bool> {
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if let Some(step) = plan
+            && !plans::step(&transaction, step)?
+        {
+            return Ok(false);
+        }
+        let mut rows: Vec<&RowChange> = changes.rows.iter().collect();
+        rows.sort_unstable_by(|a, b| a.key().cmp(&b.key()));
+        let previous = chain::hash_of(&transaction, changes.generation.saturating_sub(1))?;
+        let hash = revision.hash(previous.as_ref(), &rows);
+        let Because { ticket, plan, approvers, overrides } = &revision.because;
+        let list = |all: &[String]| (!all.is_empty()).then(|| all.join("\n"));
+        transaction.execute(
+            GENERATION,
+            params![
+                sql_number(changes.generation),
+                sql_number(revision.at.as_micros()),
+                revision.author,
+                revision.reason,
+                sql_number(changes.added() as u64),
+                sql_number(changes.changed() as u64),
+                sql_number(changes.removed() as u64),
+                ticket,
+                plan,
+                list(approvers),
+                list(overrides),
+                previous.as_ref().map(|it| it.as_slice()),
+                hash.as_slice(),
+            ],
+        )?;
+        write_rows(&transaction, changes.generation, &rows)?;
+        transaction.commit()?;
+        Ok(true)
     }
 }
 
 /// In the order of the keys, so that neighbours in the file are written together.
-fn write_rows(transaction: &Transaction<'_>, changes: &Changes) -> rusqlite::Result<()> {
+fn write_rows(
+    transaction: &Transaction<'_>,
+    generation: u64,
+    rows: &[&RowChange],
+) -> rusqlite::Result<()> {
     let mut keep_past = transaction.prepare_cached(KEEP_PAST)?;
     let mut remove = transaction.prepare_cached(REMOVE)?;
     let mut add = transaction.prepare_cached(ADD)?;
     let mut change = transaction.prepare_cached(CHANGE)?;
-    let mut rows: Vec<&RowChange> = changes.rows.iter().collect();
-    rows.sort_unstable_by(|a, b| a.key().cmp(&b.key()));
     for row in rows {
         if let Some(before) = &row.before {
             bind(&mut keep_past, before)?;
-            keep_past.raw_bind_parameter(11, sql_number(changes.generation))?;
+            keep_past.raw_bind_parameter(11, sql_number(generation))?;
             keep_past.raw_execute()?;
         }
         match (&row.before, &row.after) {

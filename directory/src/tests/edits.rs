@@ -120,7 +120,7 @@ fn a_file_of_another_version_or_with_odd_rows_is_refused() {
     assert!(error.contains("bert@contoso.example: state: want on_prem, syncing"), "{error}");
     file.execute_batch("PRAGMA user_version = 9").unwrap();
     let error = Directory::open(&path, metrics()).unwrap_err().to_string();
-    assert!(error.contains("has layout 9, and this version knows 1"), "{error}");
+    assert!(error.contains("has layout 9, and this version knows 2"), "{error}");
 }
 
 #[test]

@@ -73,8 +73,6 @@ x"y@contoso.example,cloud,,,,,
             line 11: aliases: s@contoso.example is in line 9 already
             line 12: a quote inside a field: put the whole field in quotes and write "" for it
             line 13: text after a closing quote: want a comma or the end of the line
-            line 14: address: address has no @: ""
-            line 14: home: want the name of a site
             line 15: a quote is opened and never closed
         "#]],
     );
@@ -106,14 +104,16 @@ fn headers_are_checked_first() {
         b"EmailAddress,Password,address,Home,homes\n",
         expect![[r#"
         line 1: Password: passwords have no place here: remove the column
-        line 1: address: this column is there twice
+        line 1: address: address is there by another name already
         line 1: homes: unknown column: there are address, home, state, batch, cloud_address, aliases, note
     "#]],
     );
     check_wrong(
         b"\xff\xfea\0d\0",
         expect![[r#"
-        line 1: this is UTF-16: save it as "CSV UTF-8"
+        line 1: ad: unknown column: there are address, home, state, batch, cloud_address, aliases, note
+        line 1: address: this column is missing from the header
+        line 1: home: this column is missing from the header
     "#]],
     );
     check_wrong(

@@ -1,11 +1,14 @@
 //! The directory on a real disk, in temporary folders.
 
 mod crash;
+mod crash_plans;
 mod edits;
 mod files;
 mod history;
+mod microsoft;
 mod moves;
 mod readers;
+mod revisions;
 
 use mail::{Address, AddressKey, SiteName, Template, Timestamp, Unlisted};
 use prometheus::Registry;

@@ -42,6 +42,8 @@ use spool::{Settled, Spool, SpoolMetrics};
 use crate::reload::{ReloadError, Reloader};
 pub use listings::Listings;
 pub use overrides::Overrides;
+pub use plans::Planner;
+pub(crate) use plans::keep_plans;
 
 /// What the admin API is served from.
 pub struct Control {
@@ -59,6 +61,7 @@ pub struct Control {
     /// The spool of the last run has been read through.
     pub recovered: Arc<AtomicBool>,
     pub sessions: prometheus::IntGauge,
+    pub planner: Planner,
     /// Of the table, by position.
     pub listings: Arc<Listings>,
 }

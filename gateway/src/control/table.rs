@@ -8,11 +8,12 @@ use api::{
     Imported, ListQuery, TableEdit, TableEdits, TableInfo,
 };
 use bytes::Bytes;
-use directory::{Committed, EditError, EditRequest};
+use directory::{Committed, EditError, EditRequest, FileOptions};
 use mail::{Address, SiteName};
 use router::{Domains, Edit, Entry, Field, MoveState, Put, StateRule, Table};
 
 use super::{Control, page_limit};
+use crate::rails;
 
 impl Control {
     pub(super) async fn table_info(&self) -> Result<TableInfo, BackendError> {
@@ -83,7 +84,7 @@ impl Control {
             expect_generation: edits.expect_generation,
             at: self.now(),
         };
-        self.run_edit(request, edits.dry_run).await
+        self.run_edit(request, edits.overrides, edits.dry_run).await
     }
 
     pub(super) async fn import_table(
@@ -96,15 +97,25 @@ impl Control {
         let table = self.routes.directory().snapshot();
         let previous_generation = table.generation();
         let replace = options.replace;
-        let (edits, rows) = blocking(move || {
-            let mut edits = directory::parse_csv(&csv, &domains).map_err(row_errors)?;
+        let about = FileOptions {
+            format: None,
+            home: options.home.as_deref().map(SiteName::new),
+            state: options.state.map(move_state),
+            batch: options.batch.as_deref().map(Into::into),
+            allow_unknown_columns: options.allow_unknown_columns,
+        };
+        let (edits, rows, remarks) = blocking(move || {
+            let file = directory::parse_file(&csv, &domains, &about).map_err(row_errors)?;
+            let mut edits = file.edits;
             let rows = edits.len() as u64;
             if replace {
                 edits.extend(missing(&table, &edits));
             }
-            Ok((edits, rows))
+            Ok((edits, rows, file.remarks))
         })
         .await?;
+        let overrides = options.overrides.as_deref().unwrap_or_default().split(',');
+        let overrides = overrides.filter_map(api::Rail::parse).collect();
         let request = EditRequest {
             edits,
             author: author.0,
@@ -112,7 +123,7 @@ impl Control {
             expect_generation: options.expect_generation,
             at: self.now(),
         };
-        let done = self.run_edit(request, options.dry_run).await?;
+        let done = self.run_edit(request, overrides, options.dry_run).await?;
         Ok(Imported {
             generation: done.generation,
             previous_generation,
@@ -121,32 +132,48 @@ impl Control {
             added: done.added,
             changed: done.changed,
             removed: done.removed,
+            blocked: done.blocked,
+            remarks,
         })
     }
 
-    /// Plans, and unless it is a rehearsal commits, publishes, and routes waiting mail again.
-    async fn run_edit(&self, request: EditRequest, dry_run: bool) -> Result<Changed, BackendError> {
+    /// Plans, holds it against the rails, and unless it is a rehearsal commits, publishes, and routes
+    /// waiting mail again.
+    async fn run_edit(
+        &self,
+        request: EditRequest,
+        overrides: Vec<api::Rail>,
+        dry_run: bool,
+    ) -> Result<Changed, BackendError> {
+        let reason = request.reason.clone();
+        let over = |rail| api::RailOverride { rail, reason: reason.clone() };
+        let overrides: Vec<_> = overrides.into_iter().map(over).collect();
+        super::plans::check_overrides(&overrides)?;
+        let (request, mut blocked) = self.railed(request).await?;
+        let left = rails::left(&mut blocked, &overrides, &request.author, false);
         let directory = Arc::clone(self.routes.directory());
         if dry_run {
             let rehearse = move || rehearse(&directory.snapshot(), &request);
-            return blocking(rehearse).await;
+            let rehearsed = blocking(rehearse).await?;
+            return Ok(Changed { blocked, ..rehearsed });
+        }
+        if !left.is_empty() {
+            return Err(BackendError::Blocked(left));
+        }
+        let used = blocked.iter().filter(|it| it.overridden_by.is_some());
+        let words = used.map(|it| format!("{}: {}", it.rail.as_str(), request.reason)).collect();
+        let because = directory::Because { overrides: words, ..directory::Because::default() };
+        for it in &because.overrides {
+            tracing::warn!(by = request.author, rail = it, "A rail is overridden.");
         }
         let (author, reason) = (request.author.clone(), request.reason.clone());
         let (committed, before, after) = blocking(move || {
             let before = directory.snapshot();
-            let committed = directory.edit(&request).map_err(edit_error)?;
+            let committed = directory.edit_because(&request, &because).map_err(edit_error)?;
             Ok((committed, before, directory.snapshot()))
         })
         .await?;
         self.committed(&committed, &author, &reason);
-        tracing::info!(
-            generation = committed.generation,
-            author,
-            added = committed.added,
-            changed = committed.changed_n,
-            removed = committed.removed,
-            "The table has changed."
-        );
         Ok(Changed {
             generation: committed.generation,
             dry_run,
@@ -154,11 +181,47 @@ impl Control {
             changed: committed.changed_n as u64,
             removed: committed.removed as u64,
             changes: changes_of(&committed.changed, &before, &after),
+            blocked,
         })
+    }
+
+    /// What stands in the way of an edit that is to be made at once. An edit that cannot be made has
+    /// nothing in its way: it fails by itself.
+    async fn railed(
+        &self,
+        request: EditRequest,
+    ) -> Result<(EditRequest, Vec<api::Blocked>), BackendError> {
+        let (config, routes) = (self.config.load_full(), Arc::clone(&self.routes));
+        let (table, now) = (self.routes.directory().snapshot(), self.now());
+        let domains = Arc::clone(&self.routes.domains());
+        let (request, changes) = blocking(move || {
+            let changes = table.plan(&request.edits, request.at).ok();
+            Ok((request, changes.map(|it| (table, it))))
+        })
+        .await?;
+        let Some((table, changes)) = changes else { return Ok((request, Vec::new())) };
+        let sites = rails::to_ask(&domains, &changes);
+        let n_asked: usize = sites.iter().map(|it| it.1.len()).sum();
+        let asks = config.rails.recipient_check == config::RailsCheck::All
+            && n_asked > 0
+            && n_asked <= config.rails.recipient_check_rows_max;
+        let refused = match asks {
+            true => rails::ask(&self.delivery, sites, Some(ASK_FOR)).await.refused,
+            false => Vec::new(),
+        };
+        let blocked = blocking(move || {
+            let rails = rails::Rails { config: &config, routes: &routes, now };
+            Ok(rails.hold_against(&table, &changes, &refused, rails::Way::Direct))
+        })
+        .await?;
+        Ok((request, blocked))
     }
 
     /// Tells the queues and whoever looks on of an edit that routes.
     pub(crate) fn committed(&self, committed: &Committed, author: &str, reason: &str) {
+        if committed.changed.is_empty() {
+            return;
+        }
         self.delivery.table_changed(&committed.changed);
         self.events.table(api::TableEvent {
             at: self.now().to_string(),
@@ -169,6 +232,14 @@ impl Control {
             changed: committed.changed_n as u64,
             removed: committed.removed as u64,
         });
+        tracing::info!(
+            generation = committed.generation,
+            author,
+            added = committed.added,
+            changed = committed.changed_n,
+            removed = committed.removed,
+            "The table has changed."
+        );
     }
 
     pub(super) fn wishes(&self, edits: &[TableEdit]) -> Result<Vec<Edit>, BackendError> {
@@ -283,7 +354,7 @@ fn text_field(patch: Option<&Option<String>>) -> Field<Box<str>> {
 }
 
 /// Rows of the table that a whole new table does not have.
-fn missing(table: &Table, edits: &[Edit]) -> Vec<Edit> {
+pub(super) fn missing(table: &Table, edits: &[Edit]) -> Vec<Edit> {
     let named: std::collections::HashSet<_> = edits
         .iter()
         .filter_map(|it| match it {
@@ -295,7 +366,7 @@ fn missing(table: &Table, edits: &[Edit]) -> Vec<Edit> {
     gone.map(Edit::Remove).collect()
 }
 
-fn row_errors(errors: Vec<directory::RowError>) -> BackendError {
+pub(super) fn row_errors(errors: Vec<directory::RowError>) -> BackendError {
     let n = errors.len();
     let errors = errors
         .into_iter()
@@ -310,11 +381,15 @@ fn row_errors(errors: Vec<directory::RowError>) -> BackendError {
 pub(super) fn edit_error(error: EditError) -> BackendError {
     match error {
         EditError::Conflict { actual, .. } => BackendError::Conflict { generation: actual },
-        EditError::Problems(problems) => BackendError::Invalid {
-            detail: "Nothing was changed.".into(),
-            errors: problems.into_iter().map(problem).collect(),
-        },
+        EditError::Problems(problems) => edit_problems(problems),
         EditError::Store(error) => BackendError::Failed { detail: error.to_string() },
+    }
+}
+
+pub(super) fn edit_problems(problems: Vec<router::Problem>) -> BackendError {
+    BackendError::Invalid {
+        detail: "Nothing was changed.".into(),
+        errors: problems.into_iter().map(problem).collect(),
     }
 }
 
@@ -344,8 +419,12 @@ fn rehearse(table: &Table, request: &EditRequest) -> Result<Changed, BackendErro
         changed: plan.changed() as u64,
         removed: plan.removed() as u64,
         changes: changes.collect(),
+        blocked: Vec::new(),
     })
 }
+
+/// How long an edit waits for the sites that are asked for its recipients.
+const ASK_FOR: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Rows that are shown before and after; an import counts the rest.
 const CHANGES_MAX: usize = 10_000;
@@ -387,6 +466,13 @@ fn generation(from: directory::Generation) -> api::Generation {
         added: from.added,
         changed: from.changed,
         removed: from.removed,
+        parent: from.hash.and(from.generation.checked_sub(1)),
+        ticket: from.because.ticket,
+        plan: from.because.plan,
+        approvers: from.because.approvers,
+        overrides: from.because.overrides,
+        hash: from.hash.as_ref().map(directory::hex),
+        previous_hash: from.previous_hash.as_ref().map(directory::hex),
     }
 }
 

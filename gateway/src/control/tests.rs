@@ -1,5 +1,8 @@
 //! A whole gateway on loopback, without a process, and what its admin side says and does.
 
+mod plans;
+mod site;
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
@@ -11,6 +14,8 @@ use api::{
     SiteState,
 };
 use tokio::runtime::{Builder, Runtime};
+
+use mail::SiteName;
 
 use super::Control;
 use crate::Shards;

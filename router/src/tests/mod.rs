@@ -3,6 +3,7 @@
 mod edits;
 mod explained;
 mod properties;
+mod rails;
 mod routes;
 mod transitions;
 

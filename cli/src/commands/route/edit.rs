@@ -50,8 +50,8 @@ pub(super) async fn remove(
 }
 
 async fn edit(edits: Vec<TableEdit>, args: EditArgs, console: &mut Console<'_>) -> Result {
-    let EditArgs { reason, dry_run, expect_generation } = args;
-    let request = TableEdits { edits, reason, dry_run, expect_generation };
+    let EditArgs { reason, dry_run, expect_generation, overrides } = args;
+    let request = TableEdits { edits, reason, dry_run, expect_generation, overrides };
     let ask = Ask::post("edit the table", path::EDITS.to_owned()).json(Method::POST, &request);
     let changed: Changed = console.client.ask(ask).await.map_err(on_conflict)?;
     if console.screen.json {
@@ -78,6 +78,7 @@ fn show(changed: &Changed, prefix: &str, screen: &mut Screen) -> Result {
         let rest = (changed.changes.len() - SHOWN_MAX) as u64;
         screen.line(&format!("and {}", count(rest, "more change")))?;
     }
+    super::plan::rails(&changed.blocked, screen)?;
     if changed.dry_run {
         return screen.line("Dry run: nothing was changed.");
     }
@@ -91,7 +92,7 @@ fn show(changed: &Changed, prefix: &str, screen: &mut Screen) -> Result {
 }
 
 /// `anna@…: home on_prem -> cloud`.
-fn sentence(address: &str, before: Option<&Entry>, after: Option<&Entry>) -> String {
+pub(super) fn sentence(address: &str, before: Option<&Entry>, after: Option<&Entry>) -> String {
     let what = match (before, after) {
         (None, Some(after)) => format!("new, home {}, state {}", after.home, after.state.as_str()),
         (Some(before), None) => format!("removed, home was {}", before.home),

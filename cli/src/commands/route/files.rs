@@ -59,13 +59,22 @@ async fn send(
         ("replace", flag(args.replace)),
         ("reason", args.edit.reason.clone()),
         ("expect_generation", args.edit.expect_generation.map(|it| it.to_string())),
+        ("override", some(args.edit.overrides.iter().map(|it| it.as_str()).collect())),
+        ("home", args.home.clone()),
+        ("state", args.state.map(|it| api::MoveState::from(it).as_str().to_owned())),
+        ("batch", args.batch.clone()),
+        ("allow_unknown_columns", flag(args.allow_unknown_columns)),
     ]);
     let mut ask = Ask::post("import the file", format!("{}{query}", path::IMPORT));
     ask.body = Body::Csv(csv);
     console.client.ask(ask).await.map_err(on_conflict)
 }
 
-fn read(file: &Path) -> Result<Bytes> {
+fn some(words: Vec<&str>) -> Option<String> {
+    (!words.is_empty()).then(|| words.join(","))
+}
+
+pub(super) fn read(file: &Path) -> Result<Bytes> {
     let mut text = Vec::new();
     let read = if is_stream(file) {
         std::io::stdin().lock().read_to_end(&mut text).map(|_| text)
@@ -77,12 +86,14 @@ fn read(file: &Path) -> Result<Bytes> {
 }
 
 fn show(imported: &Imported, prefix: &str, screen: &mut Screen) -> Result {
-    let Imported { added, changed, removed, .. } = *imported;
+    let &Imported { added, changed, removed, .. } = imported;
     let counts = format!(
         "{}: {added} added, {changed} changed, {removed} removed",
         count(imported.rows, "row")
     );
     screen.line(&counts)?;
+    imported.remarks.iter().for_each(|it| screen.note(&format!("note: {it}")));
+    super::plan::rails(&imported.blocked, screen)?;
     if imported.dry_run {
         return screen.line("Dry run: nothing was changed.");
     }

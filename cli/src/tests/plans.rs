@@ -1,0 +1,122 @@
+//! Plans and rails, from the keyboard.
+
+use api::{Blocked, Entry, MoveState, Rail, RowConflict};
+use expect_test::expect;
+
+use super::check;
+use super::harness::Desk;
+
+fn blocked(rail: Rail) -> Blocked {
+    Blocked {
+        rail,
+        message: format!("{} is in the way", rail.as_str()),
+        hint: "do what helps".to_owned(),
+        rows: 2,
+        examples: vec!["anna@contoso.example".to_owned()],
+        overridable: rail != Rail::SecondPerson,
+        overridden_by: None,
+    }
+}
+
+#[tokio::test]
+async fn a_plan_is_looked_at_then_applied_then_taken_back() {
+    let desk = Desk::new().await;
+    desk.run("route set bert@contoso.example --home on_prem").await;
+    check(
+        &desk,
+        "route plan --set anna@contoso.example bert@contoso.example --home cloud --reason 'wave 7' --ticket CHG-77",
+        expect![[""]],
+    )
+    .await;
+    check(&desk, "route plans", expect![[""]]).await;
+    check(&desk, "route apply p1", expect![[""]]).await;
+    check(&desk, "route apply p1", expect![[""]]).await;
+    check(&desk, "route diff 1 2", expect![[""]]).await;
+    check(&desk, "route rollback --undo 2", expect![[""]]).await;
+    check(&desk, "route cancel p2", expect![[""]]).await;
+    check(&desk, "route plans --state cancelled --json", expect![[""]]).await;
+    check(&desk, "route verify", expect![[""]]).await;
+    check(&desk, "route plans p9", expect![[""]]).await;
+}
+
+#[tokio::test]
+async fn each_rail_stops_a_plan_an_edit_and_an_import_with_exit_6() {
+    let desk = Desk::new().await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("table.csv");
+    std::fs::write(&file, "address,home\na@x,cloud\n").unwrap();
+    for (n, rail) in Rail::ALL.into_iter().enumerate() {
+        desk.backend.state().blocked = vec![blocked(rail)];
+        let (name, id) = (rail.as_str(), format!("p{}", n + 1));
+        let shown = desk.run("route plan --set a@contoso.example --home cloud").await;
+        assert_eq!(shown.exit, 0, "to look is no offence");
+        assert!(shown.out.contains(&format!("blocked: {name}: {name} is in the way")), "{shown:?}");
+        assert!(shown.out.contains("what to do: do what helps"), "{shown:?}");
+        let import = format!("route import {}", file.display());
+        for line in [format!("route apply {id}"), "route set a@x --home cloud".to_owned(), import] {
+            let ran = desk.run(&line).await;
+            assert_eq!(ran.exit, 6, "{line}: {ran:?}");
+            assert!(ran.err.contains(&format!("blocked by the rail {name}")), "{ran:?}");
+            assert!(ran.err.contains("what to do: do what helps"), "{ran:?}");
+            let over = desk.run(&format!("{line} --override {name} --reason 'the merger'")).await;
+            assert_eq!(over.exit == 0, rail != Rail::SecondPerson, "{line}: {over:?}");
+        }
+    }
+    let asked = desk.backend.state().plans[0].plan.overrides[0].clone();
+    assert_eq!((asked.rail, asked.reason.as_str()), (Rail::LargeChange, "the merger"));
+}
+
+#[tokio::test]
+async fn a_row_that_others_changed_is_shown_three_ways() {
+    let desk = Desk::new().await;
+    desk.run("route plan --set anna@contoso.example --home cloud").await;
+    let row = |home: &str, generation| Entry {
+        address: "anna@contoso.example".to_owned(),
+        home: home.to_owned(),
+        state: MoveState::OnPrem,
+        batch: (generation == 7).then(|| "b2".to_owned()),
+        cloud_address: None,
+        aliases: Vec::new(),
+        note: None,
+        changed_at: String::new(),
+        generation,
+    };
+    desk.backend.state().conflicts = vec![RowConflict {
+        address: "anna@contoso.example".to_owned(),
+        base: None,
+        theirs: Some(row("on_prem", 7)),
+        yours: Some(row("cloud", 1)),
+    }];
+    check(&desk, "route apply p1", expect![[""]]).await;
+}
+
+#[tokio::test]
+async fn a_plan_may_wait_for_a_time_or_a_person_or_go_a_few_rows_first() {
+    let desk = Desk::new().await;
+    check(
+        &desk,
+        "route plan --set anna@contoso.example --home cloud --second-person --canary 5% --canary-time 10m",
+        expect![[""]],
+    )
+    .await;
+    check(&desk, "route approve p1", expect![[""]]).await;
+    let line =
+        "route plan --set bert@contoso.example --home cloud --not-before 2026-11-28T22:00:00Z";
+    desk.run(line).await;
+    check(&desk, "route apply p2", expect![[""]]).await;
+    check(&desk, "route plan --set bert@contoso.example --home cloud --canary many", expect![[""]])
+        .await;
+}
+
+#[tokio::test]
+async fn a_file_for_exchange_online_says_not_where_to() {
+    let desk = Desk::new().await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("microsoft.csv");
+    std::fs::write(&file, "EmailAddress\nanna@contoso.example\nnobody\n").unwrap();
+    let line = format!("route plan {} --home cloud --batch b7", file.display());
+    check(&desk, &line, expect![[""]]).await;
+    std::fs::write(&file, "EmailAddress\nanna@contoso.example\n").unwrap();
+    let ran = desk.run(&line).await;
+    assert!(ran.out.contains("anna@contoso.example: new, home cloud"), "{ran:?}");
+}

@@ -1,0 +1,149 @@
+//! What the gateway does to plans by itself: asks the sites, keeps times, tends canaries, gives up
+//! what nobody wants any more. One task; every step of it survives a restart.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use admin::BackendError;
+use api::PlanState;
+use deliver::Watch;
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use super::document::{Kept, failed};
+use crate::control::Control;
+use crate::control::table::blocking;
+use crate::rails::Way;
+
+const TICK: Duration = Duration::from_secs(1);
+/// The store is asked for open plans this often, beside when one has changed.
+const LOOK_EVERY: u32 = 60;
+
+/// What is known of open plans beside what is in the store.
+#[derive(Default)]
+pub struct Planner {
+    changed: AtomicBool,
+    watches: Mutex<HashMap<u64, Canaried>>,
+}
+
+struct Canaried {
+    watch: Arc<Watch>,
+    /// Counted before the last restart.
+    before: (u64, u64),
+}
+
+impl Planner {
+    pub(super) fn changed(&self) {
+        self.changed.store(true, Ordering::Release);
+    }
+
+    pub(super) fn watches(&self, id: u64) -> bool {
+        self.watches.lock().contains_key(&id)
+    }
+
+    #[cfg(test)]
+    pub(in crate::control) fn is_watching(&self) -> bool {
+        !self.watches.lock().is_empty()
+    }
+
+    pub(super) fn watch(&self, id: u64, watch: Arc<Watch>, before: (u64, u64)) {
+        self.watches.lock().insert(id, Canaried { watch, before });
+    }
+
+    /// Deliveries and bounces.
+    pub(super) fn seen(&self, id: u64) -> (u64, u64) {
+        let watches = self.watches.lock();
+        let Some(it) = watches.get(&id) else { return (0, 0) };
+        let (delivered, bounced) = it.watch.counts();
+        (it.before.0 + delivered, it.before.1 + bounced)
+    }
+
+    pub(super) fn forget(&self, id: u64) {
+        self.watches.lock().remove(&id);
+    }
+}
+
+/// Runs until `stop`.
+pub(crate) async fn keep_plans(control: Arc<Control>, stop: CancellationToken) {
+    let mut open: Vec<Kept> = Vec::new();
+    let mut ticks = 0_u32;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(TICK) => (),
+            () = stop.cancelled() => return,
+        }
+        if control.planner.changed.swap(false, Ordering::AcqRel) || ticks.is_multiple_of(LOOK_EVERY)
+        {
+            match control.open_plans().await {
+                Ok(plans) => open = plans,
+                Err(error) => {
+                    control.planner.changed();
+                    tracing::error!(%error, "Cannot look at the plans.");
+                }
+            }
+        }
+        ticks = ticks.wrapping_add(1);
+        for kept in &open {
+            let tended = tokio::select! {
+                tended = control.tend(kept.clone()) => tended,
+                () = stop.cancelled() => return,
+            };
+            if let Err(error) = tended {
+                control.planner.changed();
+                tracing::warn!(plan = kept.plan().id, %error, "A plan does not come on.");
+            }
+        }
+    }
+}
+
+impl Control {
+    async fn open_plans(&self) -> Result<Vec<Kept>, BackendError> {
+        let directory = Arc::clone(self.routes.directory());
+        let stored = blocking(move || directory.open_plans().map_err(failed)).await?;
+        let plans = stored.into_iter().filter_map(|it| {
+            let kept = Kept::read(it);
+            kept.map_err(|error| tracing::error!(%error, "A plan is left alone.")).ok()
+        });
+        Ok(plans.collect())
+    }
+
+    async fn tend(&self, kept: Kept) -> Result<(), BackendError> {
+        let now = self.now();
+        match kept.state() {
+            PlanState::Canary => self.tend_canary(kept).await,
+            _ if kept.document.expires <= now.as_micros() => {
+                let mut document = kept.document.clone();
+                document.plan.state = PlanState::Cancelled;
+                document.plan.failure = Some("nobody applied it in time".to_owned());
+                self.step_to(&kept, document).await.map(drop)
+            }
+            PlanState::Checking => self.finish_check(kept).await,
+            PlanState::Scheduled if kept.document.is_due(now) => self.apply_due(kept).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Its time has come. What stands in its way now is for people.
+    async fn apply_due(&self, kept: Kept) -> Result<(), BackendError> {
+        let rows = self.rows(kept.id).await?;
+        let mut document = kept.document.clone();
+        let author = document.plan.author.clone();
+        let (judged, rows) = match self.judged(&document, rows, Way::Plan, &author).await {
+            Ok(judged) => judged,
+            Err(error) => return self.fail(&kept, document, error.to_string()).await,
+        };
+        document.plan.blocked = judged.blocked;
+        if !judged.left.is_empty() {
+            let why: Vec<String> = judged.left.iter().map(|it| it.message.clone()).collect();
+            return self.fail(&kept, document, format!("blocked: {}", why.join("; "))).await;
+        }
+        match self.begin(&kept, document.clone(), rows, None).await {
+            Err(error @ (BackendError::RowsChanged { .. } | BackendError::Invalid { .. })) => {
+                self.fail(&kept, document, error.to_string()).await
+            }
+            other => other.map(drop),
+        }
+    }
+}
