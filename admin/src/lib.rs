@@ -16,11 +16,13 @@ mod extract;
 pub mod fake;
 mod guard;
 mod handlers;
+mod help;
 mod metrics;
 mod openapi;
 mod problem;
 mod routes;
 mod server;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +30,7 @@ pub use backend::{
     Answer, Author, Backend, BackendError, ByteStream, Moves, Plans, Recipients, Watch,
 };
 pub use endpoints::{Endpoint, Need, endpoints};
+pub use help::has_page;
 pub use metrics::AdminMetrics;
 pub use openapi::{openapi, reference};
 pub use routes::{BODY_BYTES_MAX, IMPORT_BYTES_MAX, router};

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use prometheus::core::Collector;
-use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntGauge, Registry};
+use prometheus::{
+    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+};
 
 /// Owned by the server, registered by whoever builds it.
 #[derive(Clone)]
@@ -15,6 +17,10 @@ pub struct AdminMetrics {
     pub(crate) connections: IntGauge,
     /// `admin_unauthorized_total`: requests without a valid token.
     pub(crate) unauthorized: IntCounter,
+    /// `stream_listeners`: connections that follow live events.
+    pub(crate) stream_listeners: IntGauge,
+    /// `stream_dropped_total`: events that a listener did not get, by `why`.
+    pub(crate) stream_dropped: IntCounterVec,
 }
 
 impl AdminMetrics {
@@ -30,6 +36,17 @@ impl AdminMetrics {
                 "causeway_admin_unauthorized_total",
                 "Requests without a valid token.",
             )?,
+            stream_listeners: IntGauge::new(
+                "causeway_stream_listeners",
+                "Connections that follow live events.",
+            )?,
+            stream_dropped: IntCounterVec::new(
+                Opts::new(
+                    "causeway_stream_dropped_total",
+                    "Live events that a listener did not get.",
+                ),
+                &["why"],
+            )?,
         };
         metrics.collectors().into_iter().try_for_each(|it| registry.register(it))?;
         Ok(metrics)
@@ -41,6 +58,8 @@ impl AdminMetrics {
             Box::new(self.request_seconds.clone()),
             Box::new(self.connections.clone()),
             Box::new(self.unauthorized.clone()),
+            Box::new(self.stream_listeners.clone()),
+            Box::new(self.stream_dropped.clone()),
         ]
     }
 

@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use crate::console;
 use crate::guard::guarded;
 use crate::handlers::{access, health, moves, plans, queue, recipients, site, table, trace, watch};
+use crate::help;
 use crate::metrics::AdminMetrics;
 use crate::openapi;
 use crate::problem::Failure;
@@ -41,7 +42,7 @@ pub(crate) struct Shared {
     pub(crate) access: Arc<Access>,
     /// Passwords hashed at the same time: each takes memory.
     pub(crate) hashing: Semaphore,
-    metrics: AdminMetrics,
+    pub(crate) metrics: AdminMetrics,
 }
 
 pub(crate) type App = State<Arc<Shared>>;
@@ -116,6 +117,9 @@ fn open() -> Router<Arc<Shared>> {
         .route(path::LIVEZ, get(health::livez))
         .route(path::READYZ, get(health::readyz))
         .route(path::METRICS, get(health::metrics))
+        .route("/help", get(help::index))
+        .route("/help/", get(help::index))
+        .route("/help/{page}", get(help::page))
 }
 
 /// Everything that wants a token, unknown paths below `/api/v1` included.
@@ -175,7 +179,13 @@ async fn within_deadline(request: Request, next: Next) -> Response {
 /// How long a request may take: 30 s, unless it moves a file, reads the whole spool or waits for
 /// another server. The body's arrival counts.
 fn deadline(path: &str) -> Duration {
-    let long = [path::IMPORT, path::PLANS_IMPORT, path::TABLE_VERIFY, path::LEDGER_VERIFY];
+    let long = [
+        path::IMPORT,
+        path::PLANS_IMPORT,
+        path::TABLE_VERIFY,
+        path::LEDGER_VERIFY,
+        path::AUDIT_VERIFY,
+    ];
     let long = long.contains(&path);
     let probe = path.starts_with(path::SITES) && path.ends_with("/probe");
     Duration::from_secs(match (long, probe) {

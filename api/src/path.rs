@@ -33,6 +33,7 @@ pub const MOVES: &str = "/api/v1/moves";
 pub const MOVES_TRANSITIONS: &str = "/api/v1/moves/transitions";
 pub const MOVES_SYNC: &str = "/api/v1/moves/sync";
 pub const TRACE: &str = "/api/v1/trace";
+pub const STREAM: &str = "/api/v1/stream";
 pub const LEDGER_VERIFY: &str = "/api/v1/ledger/verify";
 
 pub const SESSION: &str = "/api/v1/session";

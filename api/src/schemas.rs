@@ -19,10 +19,22 @@ pub fn schemas() -> Map<String, Value> {
         crate::access::schemas,
         crate::watch::schemas,
     ];
+    queries(&mut generator);
     for part in parts {
         part(&mut generator);
     }
     generator.take_definitions(true)
+}
+
+/// Query strings, for the types of their parameters. The document finds them by the names.
+fn queries(to: &mut SchemaGenerator) {
+    to.subschema_for::<crate::Explain>();
+    to.subschema_for::<crate::HistoryQuery>();
+    to.subschema_for::<crate::ImportOptions>();
+    to.subschema_for::<crate::ListQuery>();
+    to.subschema_for::<crate::QueueQuery>();
+    to.subschema_for::<crate::StreamQuery>();
+    to.subschema_for::<crate::TraceQuery>();
 }
 
 /// The types of the modules without a list of their own.

@@ -259,6 +259,16 @@ pub enum AlertState {
     Resolved,
 }
 
+impl DroppedWhy {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sampled => "sampled",
+            Self::Slow => "slow",
+            Self::Gone => "gone",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -26,6 +26,8 @@ const ANSWER_FOR: Duration = Duration::from_secs(35);
 const LONG_ANSWER_FOR: Duration = Duration::from_secs(310);
 /// Between two pieces of a streamed answer.
 const PIECE_FOR: Duration = Duration::from_secs(30);
+/// Bytes of one line of a streamed answer, and of what came with it.
+const LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Bytes of an answer that is read whole.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -45,6 +47,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) path: String,
     pub(crate) body: Body,
     pub(crate) if_match: Option<u64>,
+    /// Begin after this live event.
+    pub(crate) last_event: Option<String>,
 }
 
 pub(crate) enum Body {
@@ -55,11 +59,25 @@ pub(crate) enum Body {
 
 impl<'a> Ask<'a> {
     pub(crate) const fn get(doing: &'a str, path: String) -> Self {
-        Self { doing, method: Method::GET, path, body: Body::None, if_match: None }
+        Self {
+            doing,
+            method: Method::GET,
+            path,
+            body: Body::None,
+            if_match: None,
+            last_event: None,
+        }
     }
 
     pub(crate) const fn post(doing: &'a str, path: String) -> Self {
-        Self { doing, method: Method::POST, path, body: Body::None, if_match: None }
+        Self {
+            doing,
+            method: Method::POST,
+            path,
+            body: Body::None,
+            if_match: None,
+            last_event: None,
+        }
     }
 
     pub(crate) fn json(mut self, method: Method, body: &impl Serialize) -> Self {
@@ -119,6 +137,28 @@ impl Client {
         }
     }
 
+    /// Gives each line of the answer to `line` as it comes, until the gateway ends it.
+    pub(crate) async fn lines(&self, ask: Ask<'_>, mut line: impl FnMut(&str) -> Result) -> Result {
+        let doing = ask.doing.to_owned();
+        let mut body = self.send(ask).await?.into_body();
+        let mut rest: Vec<u8> = Vec::new();
+        loop {
+            let frame = tokio::time::timeout(PIECE_FOR, body.frame()).await;
+            let frame = frame.map_err(|_| self.unreachable(&doing, "it stopped sending"))?;
+            let Some(frame) = frame else { return Ok(()) };
+            let frame = frame.map_err(|error| self.unreachable(&doing, &innermost(&error)))?;
+            let Ok(data) = frame.into_data() else { continue };
+            rest.extend_from_slice(&data);
+            if rest.len() > LINE_BYTES_MAX {
+                return Err(self.unreachable(&doing, "what it sends has no lines"));
+            }
+            while let Some(end) = rest.iter().position(|it| *it == b'\n') {
+                let one: Vec<u8> = rest.drain(..=end).collect();
+                line(String::from_utf8_lossy(&one).trim_end_matches(['\r', '\n']))?;
+            }
+        }
+    }
+
     /// As [`Client::ask`], for `/readyz`: 503 has a body that is no problem.
     pub(crate) async fn readiness(&self) -> Result<api::Readiness> {
         let doing = "read the gateway's health";
@@ -173,6 +213,9 @@ impl Client {
             .header(api::path::AUTHOR_HEADER, self.author.as_str());
         if let Some(generation) = ask.if_match {
             request = request.header(IF_MATCH, format!("\"{generation}\""));
+        }
+        if let Some(id) = &ask.last_event {
+            request = request.header("last-event-id", id);
         }
         let body = match ask.body {
             Body::None => Bytes::new(),

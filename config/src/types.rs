@@ -247,6 +247,7 @@ pub struct Admin {
     pub bind: SocketAddr,
     /// `None`: the first start writes `admin.token` into the data folder.
     pub token_file: Option<PathBuf>,
+    pub stream_listeners_max: usize,
     pub session_idle: Duration,
     pub session_max: Duration,
     pub password_memory_bytes: u64,

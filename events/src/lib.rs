@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use api::{Alert, FlowEvent, PlanEvent, SiteEvent, StreamEvent, TableEvent};
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
 
 pub use listener::{Heard, Interest, Listener};
 pub use ring::EventId;
@@ -51,6 +52,7 @@ pub(crate) struct Inner {
     ring: Mutex<Ring>,
     out: broadcast::Sender<Numbered>,
     left_at: Mutex<Option<Instant>>,
+    closed: CancellationToken,
 }
 
 /// As many listen as may.
@@ -60,8 +62,8 @@ pub struct TooMany {
 }
 
 impl Events {
-    /// `run` tells this run of the process from others: ids of another run name nothing here.
-    pub fn new(run: u64, listeners_max: usize) -> Self {
+    /// `run` tells this run of the process from others: ids of another run name nothing here. Every listener comes to its end when `closed` is cancelled.
+    pub fn new(run: u64, listeners_max: usize, closed: CancellationToken) -> Self {
         let (out, _) = broadcast::channel(KEPT);
         Self(Arc::new(Inner {
             flow: AtomicBool::new(false),
@@ -70,6 +72,7 @@ impl Events {
             ring: Mutex::new(Ring::new(run, KEPT)),
             out,
             left_at: Mutex::new(None),
+            closed,
         }))
     }
 
@@ -128,9 +131,10 @@ impl Events {
         self.0.flow.store(true, Ordering::SeqCst);
         let ring = self.0.ring.lock();
         let receiver = self.0.out.subscribe();
+        let position = ring.last();
         let replay = after.map(|it| ring.after(it)).unwrap_or_default();
         drop(ring);
-        Ok(Listener::new(Arc::clone(&self.0), receiver, replay, interest))
+        Ok(Listener::new(Arc::clone(&self.0), receiver, (position, replay), interest))
     }
 
     pub fn listeners(&self) -> usize {
@@ -165,6 +169,12 @@ impl Events {
                 self.0.ring.lock().skip();
             }
         }
+    }
+}
+
+impl std::fmt::Debug for Events {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Events({} listen)", self.listeners())
     }
 }
 

@@ -7,7 +7,7 @@ use api::{Dropped, DroppedWhy, FlowEvent, StreamEvent, Topic};
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::ring::Replay;
-use crate::{Inner, Numbered, Sampler};
+use crate::{EventId, Inner, Numbered, Sampler};
 
 /// What a listener wants to hear of.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +51,7 @@ pub enum Heard {
 pub struct Listener {
     bus: Arc<Inner>,
     receiver: broadcast::Receiver<Numbered>,
+    position: EventId,
     replay: VecDeque<Numbered>,
     gone: Option<u64>,
     interest: Interest,
@@ -61,11 +62,12 @@ impl Listener {
     pub(crate) fn new(
         bus: Arc<Inner>,
         receiver: broadcast::Receiver<Numbered>,
-        replay: Replay,
+        (position, replay): (EventId, Replay),
         interest: Interest,
     ) -> Self {
         let Replay { events, gone } = replay;
-        Self { bus, receiver, replay: events, gone, interest, sampler: Sampler::default() }
+        let sampler = Sampler::default();
+        Self { bus, receiver, position, replay: events, gone, interest, sampler }
     }
 
     /// The next event of interest; `None` at the end of the bus. `second` gives the time in whole
@@ -80,7 +82,11 @@ impl Listener {
             }
         }
         loop {
-            let numbered = match self.receiver.recv().await {
+            let received = tokio::select! {
+                received = self.receiver.recv() => received,
+                () = self.bus.closed.cancelled() => return None,
+            };
+            let numbered = match received {
                 Ok(numbered) => numbered,
                 Err(RecvError::Lagged(n)) => return Some(dropped(n, DroppedWhy::Slow)),
                 Err(RecvError::Closed) => return None,
@@ -93,6 +99,12 @@ impl Listener {
                 return Some(Heard::Event(numbered));
             }
         }
+    }
+
+    /// Of the last event before this listener came: what it says to come back to, until it has
+    /// heard something.
+    pub fn position(&self) -> EventId {
+        self.position
     }
 
     /// What was left out of the seconds before `second`, if that was not said yet.

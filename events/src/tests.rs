@@ -37,7 +37,7 @@ async fn heard(listener: &mut Listener) -> String {
 
 #[test]
 fn nothing_is_made_while_nobody_listens() {
-    let events = Events::new(7, 2);
+    let events = Events::new(7, 2, CancellationToken::new());
     events.flow(|| -> [FlowEvent; 0] { panic!("nobody listens") });
     let listener = events.listen(Interest::default(), None).unwrap();
     assert!(events.wants_flow());
@@ -52,7 +52,7 @@ fn nothing_is_made_while_nobody_listens() {
 
 #[tokio::test]
 async fn who_comes_back_hears_what_they_missed() {
-    let events = Events::new(7, 2);
+    let events = Events::new(7, 2, CancellationToken::new());
     events.plan(plan("a"));
     let a = events.last();
     events.plan(plan("b"));
@@ -70,7 +70,7 @@ async fn who_comes_back_hears_what_they_missed() {
 
 #[tokio::test]
 async fn who_comes_back_late_hears_that_flow_is_missing() {
-    let events = Events::new(7, 2);
+    let events = Events::new(7, 2, CancellationToken::new());
     drop(events.listen(Interest::default(), None).unwrap());
     events.flow(|| [flow("anna@x.example")]);
     let seen = events.last();
@@ -83,7 +83,7 @@ async fn who_comes_back_late_hears_that_flow_is_missing() {
 
 #[tokio::test]
 async fn who_is_slow_loses_events_and_hears_how_many() {
-    let events = Events::new(7, 1);
+    let events = Events::new(7, 1, CancellationToken::new());
     let mut listener = events.listen(Interest::default(), None).unwrap();
     for n in 0..KEPT + 10 {
         events.plan(plan(&n.to_string()));
@@ -94,7 +94,7 @@ async fn who_is_slow_loses_events_and_hears_how_many() {
 
 #[tokio::test]
 async fn a_listener_hears_what_it_asked_for() {
-    let events = Events::new(7, 1);
+    let events = Events::new(7, 1, CancellationToken::new());
     let interest =
         Interest { topics: vec![api::Topic::Flow], recipient: Some("anna@".into()), site: None };
     let mut listener = events.listen(interest, None).unwrap();
@@ -121,4 +121,13 @@ fn an_id_reads_as_it_was_written() {
     assert_eq!(id.to_string(), "abc-12");
     assert_eq!(id.to_string().parse(), Ok(id));
     assert!("abc".parse::<EventId>().is_err());
+}
+
+#[tokio::test]
+async fn a_listener_ends_with_the_bus() {
+    let closed = CancellationToken::new();
+    let events = Events::new(7, 1, closed.clone());
+    let mut listener = events.listen(Interest::default(), None).unwrap();
+    closed.cancel();
+    assert_eq!(heard(&mut listener).await, "end");
 }

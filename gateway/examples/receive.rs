@@ -64,7 +64,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         spool: spool.clone(),
         policy: Arc::new(Anybody),
         handoff: Arc::new(move |message: Arc<Message>| settle(&settled, &message)),
-        events: events::Events::new(0, 0),
+        events: events::Events::new(0, 0, CancellationToken::new()),
         metrics: GatewayMetrics::new(&Registry::new())?,
         tracker: tracker.clone(),
         stop: stop.clone(),

@@ -33,8 +33,6 @@ use crate::{GatewayMetrics, Parts, Server, Serving, Shards, Shutdown, assemble, 
 
 /// Threads of the control runtime: admin, names, probes, timers.
 const CONTROL_THREADS: usize = 2;
-/// Who may look on at live events at the same time.
-const LISTENERS_MAX: usize = 64;
 
 /// How often what is over is let go in `access.db`.
 const ACCESS_UPKEEP_EVERY: Duration = Duration::from_secs(600);
@@ -172,7 +170,7 @@ pub(crate) fn start(
     let spool_metrics = SpoolMetrics::new();
     let (spool, recovery) = open_spool(&config, &spool_metrics, &registry)?;
     let routes = open_routes(&config, &registry)?;
-    let events = Events::new(began.1.as_micros(), LISTENERS_MAX);
+    let events = Events::new(began.1.as_micros(), config.admin.stream_listeners_max, stop.clone());
     let delivery = Delivery::new(deliver::Parts {
         spool: spool.clone(),
         routes: Arc::clone(&routes),

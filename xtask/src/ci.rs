@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::process::{self, Tally, cargo, on_path, run_counted, target_dir};
-use crate::{docs, packages, tidy};
+use crate::{console, docs, packages, tidy};
 
 /// What became of one step.
 struct Done {
@@ -78,6 +78,8 @@ fn run_all() -> Vec<Done> {
         }),
         check("release build", || process::run(&mut cargo(&["build", "--release", "-p", "cli"]))),
         check("generated docs", docs::compare),
+        check("console", console::check),
+        timed("console tests", console::test),
         check("tidy", tidy::run),
         // One at a time: these scenarios load the machine and watch the clock.
         tests("e2e", &SCENARIOS),

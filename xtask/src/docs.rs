@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
+use crate::console;
 use crate::process::{cargo, command, output, root, run, target_dir};
 
 /// A page and the arguments of `causeway` that print it.
@@ -22,7 +23,7 @@ pub(crate) fn write() -> Result<()> {
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         eprintln!("wrote {}", path.display());
     }
-    Ok(())
+    console::write_types()
 }
 
 /// An error that names each page which is not what the program prints now.

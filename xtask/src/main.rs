@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 mod bench;
 mod ci;
+mod console;
 mod docs;
 mod fuzz;
 mod packages;
@@ -21,7 +22,8 @@ usage: cargo xtask TASK
                           the Debian packages that it misses
   packages                only the step that installs those packages
   tidy                    the checks that no compiler makes (layers, words, licences, ...)
-  docs                    write the generated pages of docs/reference
+  docs                    write the generated pages of docs/reference, and the console's types
+  console                 the console's checks and its tests in a browser, on the release build
   bench [--kit DIR] ARGS  the benchmark kit (default ../shared/bench) on the release build
   soak --kills N --cuts N the crash scenarios, as long as you like
   fuzz TARGET [--runs N]  one fuzz target with its committed corpus
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         "packages" => packages::install(),
         "tidy" => tidy::run(),
         "docs" => docs::write(),
+        "console" => console::check().and_then(|()| console::test().0),
         "bench" => bench::run(rest),
         "soak" => soak::run(rest),
         "fuzz" => fuzz::run(rest),

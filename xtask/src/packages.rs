@@ -27,6 +27,7 @@ const INSTALLED: &[&str] = &[
     "libgnutls-dane0",
     "libnsl2",
     "libevent-2.1-7",
+    "chromium",
 ];
 
 /// Unpacked below [`peers_dir`], never installed.

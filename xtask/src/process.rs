@@ -68,9 +68,12 @@ impl Tally {
 
     /// Adds what a line of output says, if it is a runner's summary: libtest's
     /// `test result: ok. 3 passed; 1 failed; ...` or nextest's
-    /// `Summary [ 0.1s] 4 tests run: 3 passed, 1 failed, 0 skipped`.
+    /// `Summary [ 0.1s] 4 tests run: 3 passed, 1 failed, 0 skipped`, or node's `# pass 3`.
     fn read(&mut self, line: &str) {
         let line = line.trim_start();
+        let number = |prefix| line.strip_prefix(prefix).and_then(|it| it.trim().parse().ok());
+        self.passed += number("# pass ").unwrap_or(0);
+        self.failed += number("# fail ").unwrap_or(0);
         if !line.starts_with("test result:") && !line.starts_with("Summary [") {
             return;
         }
@@ -135,11 +138,13 @@ mod tests {
     use super::Tally;
 
     #[test]
-    fn summaries_of_both_runners_are_counted() {
+    fn summaries_of_all_runners_are_counted() {
         let mut tally = Tally::default();
         tally.read("test result: FAILED. 3 passed; 1 failed; 0 ignored; finished in 0.1s");
         tally.read("     Summary [   0.1s] 7 tests run: 5 passed (1 slow), 1 failed, 1 timed out, 0 skipped");
         tally.read("3 passed by the window");
-        assert_eq!(tally, Tally { passed: 8, failed: 3 });
+        tally.read("# pass 4");
+        tally.read("# fail 1");
+        assert_eq!(tally, Tally { passed: 12, failed: 4 });
     }
 }

@@ -17,7 +17,9 @@ use api::{
     TableInfo, TraceQuery, Traced, Verification, Version,
 };
 use bytes::Bytes;
+use events::Events;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::{Answer, Author, Backend, BackendError, ByteStream};
 use table::FakeTable;
@@ -44,6 +46,9 @@ pub struct State {
     pub begun: usize,
     /// A change that has begun takes one permit before it is made.
     pub gate: Arc<Semaphore>,
+    /// At most two listen.
+    pub events: Events,
+    pub closed: CancellationToken,
 }
 
 /// See the module.
@@ -53,7 +58,10 @@ pub struct FakeBackend(Mutex<State>);
 impl Default for FakeBackend {
     /// Two sites, one message for each, an empty table at generation 0.
     fn default() -> Self {
+        let closed = CancellationToken::new();
         Self(Mutex::new(State {
+            events: Events::new(7, 2, closed.clone()),
+            closed,
             ready: true,
             table: FakeTable::default(),
             queue: vec![

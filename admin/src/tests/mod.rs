@@ -7,6 +7,7 @@ mod console;
 mod limits;
 mod moves;
 mod requests;
+mod stream;
 
 use expect_test::expect_file;
 

@@ -25,6 +25,8 @@ async fn a_token_is_wanted_for_all_but_health_and_metrics() {
 #[tokio::test]
 async fn every_endpoint_of_the_list_is_served_and_no_other_method() {
     let server = Server::start().await;
+    // Live events would not end.
+    server.backend.state().closed.cancel();
     for endpoint in endpoints() {
         let method = endpoint.method.to_uppercase();
         let path = endpoint.path.replace("{name}", "nobody");

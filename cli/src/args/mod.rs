@@ -5,6 +5,7 @@ mod moves;
 mod queue;
 mod route;
 mod site;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -20,6 +21,7 @@ pub(crate) use route::{
     SetArgs, SimulateArgs,
 };
 pub(crate) use site::{OverrideArgs, SiteCommand};
+pub(crate) use watch::{TailArgs, TailTopic};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage or configuration, 3 gateway unreachable,
@@ -27,6 +29,12 @@ Exit codes: 0 done, 1 refused or failed, 2 wrong usage or configuration, 3 gatew
 
 Where the gateway is: CAUSEWAY_ADMIN (ADDRESS:PORT) and CAUSEWAY_TOKEN, or the configuration, whose
 data folder holds the token; without either /etc/causeway/causeway.toml is read.";
+
+const TAIL_EXAMPLES: &str = "\
+Examples:
+  causeway tail                                     everything
+  causeway tail --topic flow --recipient anna@      mail for whoever contains anna@
+  causeway tail --topic sites --topic alerts --json | jq .";
 
 /// An SMTP relay and continuity gateway for an organisation whose mailboxes move.
 #[derive(Debug, Parser)]
@@ -82,6 +90,13 @@ pub(crate) enum Command {
     Queue(QueueCommand),
     /// Tell what happened to a message. Changes nothing.
     Trace(TraceArgs),
+    /// Follow what happens, as it happens: mail, the table, sites, alerts, plans. Ends with Ctrl-C.
+    ///
+    /// A line for each event. Above 200 events of mail a second what is shown is a sample, and a
+    /// line says how many were left out; a filter by recipient or site looks at all of them. When the
+    /// gateway goes away it is asked again, and what happened meanwhile is shown as far as it is kept.
+    #[command(after_help = TAIL_EXAMPLES)]
+    Tail(TailArgs),
     /// Health of the sites.
     #[command(subcommand)]
     Site(SiteCommand),

@@ -14,6 +14,7 @@ mod route;
 mod serve;
 mod site;
 mod status;
+mod tail;
 mod trace;
 mod undo;
 
@@ -61,6 +62,7 @@ pub(crate) async fn ask(command: Command, console: &mut Console<'_>) -> Result {
         Command::Move(command) => moves::run(command, console).await,
         Command::Queue(command) => queue::run(command, console).await,
         Command::Trace(args) => trace::run(args, console).await,
+        Command::Tail(args) => tail::run(args, console).await,
         Command::Site(command) => site::run(command, console).await,
         Command::Ledger(LedgerCommand::Verify) => ledger::run(console).await,
         Command::User(command) => access::user(command, console).await,

@@ -149,7 +149,7 @@ fn delivery(address: &str, check: &str) -> (Delivery, TempDir) {
             mx_port: 25,
         })
         .unwrap(),
-        events: events::Events::new(0, 0),
+        events: events::Events::new(0, 0, CancellationToken::new()),
         metrics: DeliverMetrics::new(&Registry::new()).unwrap(),
         shards: Vec::new(),
         tracker: TaskTracker::new(),

@@ -223,6 +223,10 @@ impl Control {
             return;
         }
         self.delivery.table_changed(&committed.changed);
+        // Nothing differed: there is no new generation.
+        if committed.changed.is_empty() {
+            return;
+        }
         self.events.table(api::TableEvent {
             at: self.now().to_string(),
             generation: committed.generation,

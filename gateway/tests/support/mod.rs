@@ -79,7 +79,7 @@ pub(crate) fn start_in(dir: tempfile::TempDir, listener: &str, more: &str) -> Wo
         spool: spool.clone(),
         policy: Arc::new(KnownExample),
         handoff: Arc::new(move |message| give.lock().unwrap().send(message).unwrap()),
-        events: events::Events::new(0, 0),
+        events: events::Events::new(0, 0, CancellationToken::new()),
         metrics: GatewayMetrics::new(&registry).unwrap(),
         tracker: tracker.clone(),
         stop: stop.clone(),

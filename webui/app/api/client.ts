@@ -1,10 +1,9 @@
-// Calls of the admin API: the session's cookie or a token, problems as errors, a deadline on each.
+// Calls of the admin API: the session's cookie, problems as errors, a deadline on each.
 import { signal } from "@preact/signals";
 import type { Problem } from "./types.ts";
 
 const BASE = "/api/v1";
 const DEADLINE_MS = 35_000;
-const TOKEN_KEY = "causeway.token";
 
 /** A failure that says what to do. */
 export class ApiError extends Error {
@@ -27,16 +26,8 @@ export const signedIn = signal(true);
 export const lastAnswerAt = signal(0);
 export const reachable = signal(true);
 
-/** Only for a gateway without sessions; it lives as long as the tab. */
-export function keepToken(token: string | null): void {
-  if (token) sessionStorage.setItem(TOKEN_KEY, token);
-  else sessionStorage.removeItem(TOKEN_KEY);
-}
-
 export function headers(method: string): Headers {
   const all = new Headers({ Accept: "application/json" });
-  const token = sessionStorage.getItem(TOKEN_KEY);
-  if (token) all.set("Authorization", `Bearer ${token}`);
   if (method !== "GET") all.set("causeway-csrf", "1");
   return all;
 }

@@ -1,5 +1,5 @@
 // Types of calls that other parts of the gateway serve.
-import type { Change, Entry, Generation, Problem, QueueState } from "./types.ts";
+import type { Change, Entry, Generation, Problem } from "./types.ts";
 
 export type PlanState = "checking" | "ready" | "awaiting_approval" | "scheduled" | "canary" | "applied" | "rolled_back" | "cancelled" | "failed";
 export interface Blocked { rail: string; message: string; hint: string; rows: number; examples: string[]; overridable: boolean; overridden_by?: string | null }
@@ -19,16 +19,19 @@ export interface TableDiff { from: number; to: number; rows: Change[]; next_curs
 export interface Revision extends Generation { parent?: number | null; ticket?: string | null; plan?: string | null; approvers?: string[]; overrides?: string[]; hash?: string | null }
 export interface PlanProblem extends Problem { blocked?: Blocked[]; conflicts?: RowConflict[] }
 
-export interface Simulated { id: string; accepted_at: string; recipient: string; went: string; would_go: string; why: string }
-export interface Simulation { messages_seen: number; recipients_seen: number; changed: Simulated[]; next_cursor?: string | null }
 
 export interface FlowEvent { at: string; kind: string; id: string; reverse_path: string; recipient: string; site?: string | null; size_bytes?: number | null; reply?: string | null; seconds?: number | null }
 export interface Alert { name: string; severity: string; state: string; since: string; summary: string; runbook: string; labels: Record<string, string> }
 
-export type Role = "viewer" | "operator" | "approver" | "administrator";
-export interface User { name: string; role: Role; domains: string[]; batches: string[]; second_factor: boolean; disabled: boolean; created_at: string; last_login_at?: string | null }
-export interface Token { id: string; name: string; role: Role; domains: string[]; batches: string[]; created_at: string; created_by: string; expires_at?: string | null; last_used_at?: string | null }
-export interface Session { id: string; name: string; role: Role; source: string; created_at: string; last_used_at: string; expires_at: string; current: boolean }
-export interface AuditRecord { seq: number; at: string; kind: string; actor: string; via: string; source: string; action: string; target: string; details: string; status?: number | null; code: string; hash: string }
-export interface AuditVerification { intact: boolean; records: number; first_seq: number; last_seq: number; head_hash: string; broken_seq?: number | null; broken?: string | null }
-export type { QueueState };
+
+export interface PendingRemovals { recipients: number; addresses: number; of_addresses: number; examples: string[] }
+export interface DirectorySync { dry_run: boolean; full: boolean; entries: number; added: number; changed: number; removed: number; milliseconds: number; pending_removals?: PendingRemovals | null }
+export interface DirectorySource {
+  name: string; kind: string; place: string; state: string; fresh: boolean; age_seconds?: number | null; recipients: number; addresses: number; good_at?: string | null;
+  last_sync?: DirectorySync | null; last_error?: string | null; pending_removals?: PendingRemovals | null; mistakes: number; mistakes_listed: { entry: string; message: string }[];
+}
+export interface DirectoryStatus { sources: DirectorySource[]; recipients: number; addresses: number; conflicts: number }
+export interface Recipient { address: string; aliases: string[]; x500: string[]; target_address?: string | null; kind: string; source: string; id: string }
+export interface RecipientList { recipients: Recipient[]; next_cursor?: string | null }
+export interface Drift { address: string; kind: string; table?: string | null; directory?: string | null; suggestion?: string | null }
+export interface DriftList { generation: number; rows: Drift[]; next_cursor?: string | null }

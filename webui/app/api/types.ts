@@ -26,6 +26,69 @@ export type ActionRequest = {
   selector: Selector;
 };
 
+/** Something that wants a person, or did. */
+export type Alert = {
+  /** Which site, which certificate. */
+  labels: Record<string, string>;
+  /** As in the page about it: `SiteDown`. */
+  name: string;
+  /** Path of a page on this server: `/help/alert-site-down`. */
+  runbook: string;
+  severity: Severity;
+  /** When it took this state. */
+  since: string;
+  state: AlertState;
+  summary: string;
+};
+
+export type AlertState = "firing" | "resolved" | "pending";
+
+/** The newest first. */
+export type AuditList = {
+  /** `null` on the last page. */
+  next_cursor?: string | null;
+  records: AuditRecord[];
+};
+
+/** One link of the chain. */
+export type AuditRecord = {
+  /** Method and route, as in the OpenAPI document. */
+  action: string;
+  actor: string;
+  at: string;
+  /** `seq` of the record that began it. */
+  begun?: number | null;
+  /** Code of the problem, or empty. */
+  code: string;
+  /** JSON with reason, ticket, overridden rails and the like. Never a secret or content. */
+  details: string;
+  hash: string;
+  /** `begun`, `ended`, `refused`, `shown`, `login` or `kept` (older records were let go). */
+  kind: string;
+  previous_hash: string;
+  seq: number;
+  /** The peer's address. */
+  source: string;
+  /** HTTP status of the answer; `null` while it is begun. */
+  status?: number | null;
+  /** What the route's variable parts were. */
+  target: string;
+  /** How they proved it; for a session also which. */
+  via: string;
+};
+
+/** Whether the chain holds. */
+export type AuditVerification = {
+  broken?: string | null;
+  /** The first record that is not as it was, and what is wrong. */
+  broken_seq?: number | null;
+  first_seq: number;
+  head_hash: string;
+  intact: boolean;
+  last_seq: number;
+  records: number;
+};
+
 /** One entry before and after. */
 export type Change = {
   address: string;
@@ -53,6 +116,21 @@ export type Check = {
   /** Why not, or a remark such as how far recovery has come. */
   reason?: string | null;
 };
+
+/** What was asked is so now. */
+export type Done = {
+  /** Sessions that this ended. */
+  sessions_ended: number;
+};
+
+/** Events that a listener did not get. */
+export type Dropped = {
+  /** At least so many. */
+  n: number;
+  why: DroppedWhy;
+};
+
+export type DroppedWhy = "sampled" | "slow" | "gone";
 
 /** One mailbox of the table. */
 export type Entry = {
@@ -99,16 +177,25 @@ export type Explanation = {
   conclusion: string;
   /** A second site that gets a copy. */
   copy_to?: string | null;
+  /** What the sender and the recipient will see of it, as things are now. */
+  expected?: string;
   generation: number;
   /** Where to: a site's name, or a domain that is looked up by MX. `null` for a refusal. */
   hop?: string | null;
+  /** Servers of the site in the order in which they would be tried now. */
+  hosts?: Host[];
+  limits?: HopLimits | null;
   /** The recipient as that hop will see it. */
   onward?: string | null;
   /** What the client hears at RCPT. */
   reply?: string | null;
+  /** Health of the site, now; `null` for what goes to no site. */
+  site_state?: SiteState | null;
   steps: Step[];
   /** The whole of it for people, one line per step. */
   text: string;
+  /** `none`, `opportunistic`, `require` or `verify`. */
+  tls?: string | null;
   /** `deliver`, `hold` or `reject`. */
   verdict: string;
 };
@@ -119,6 +206,26 @@ export type FieldError = {
   /** A field's name, `line 3, column home`, or `causeway.toml:4:1`. */
   place: string;
 };
+
+/** What became of one recipient of one message. */
+export type FlowEvent = {
+  at: string;
+  /** The message's id, as `trace` takes it. */
+  id: string;
+  kind: FlowKind;
+  recipient: string;
+  /** What the next hop said, or why it is on hold. */
+  reply?: string | null;
+  /** Empty for a notification. */
+  reverse_path: string;
+  /** From acceptance to now; `null` for `accepted`. */
+  seconds?: number | null;
+  /** A site's name, or the domain of a stranger; not known yet of what is only accepted. */
+  site?: string | null;
+  size_bytes?: number | null;
+};
+
+export type FlowKind = "accepted" | "deferred" | "delivered" | "held" | "bounced" | "discarded";
 
 /** One edit or import. */
 export type Generation = {
@@ -148,6 +255,18 @@ export type Hop = {
   oldest_seconds?: number | null;
 };
 
+/** What the way to a site bears. */
+export type HopLimits = {
+  /** Open now, and at most. */
+  connections: number;
+  connections_max: number;
+  /** Of a message that we accept at all. */
+  message_bytes_max: number;
+  messages_per_connection_max: number;
+  /** In one transaction with the site. */
+  recipients_max: number;
+};
+
 /** One server of a site. */
 export type Host = {
   last_error?: string | null;
@@ -171,8 +290,136 @@ export type Imported = {
   rows: number;
 };
 
+/**
+ * A delivery whose outcome nobody knows: the answer to the end of the message was lost, or the
+ * gateway was killed while it may have been on its way.
+ */
+export type InDoubt = {
+  attempts: number;
+  first_failed_at?: string | null;
+  /** Where it waits; in state `cutover` that is where it was attempted. */
+  hop: string;
+  /** `null` when the gateway was killed before there was one. */
+  last_reply?: string | null;
+  message: string;
+  recipient: string;
+};
+
+/** An attempt that is under way. */
+export type Lease = {
+  /** Of the table when it began; a newer one may have decided. */
+  generation: number;
+  /** The site where it is being delivered. */
+  hop: string;
+  /** Our id of the message. */
+  message: string;
+  /** As the sender wrote it; empty when the message cannot be read. */
+  recipient: string;
+  /** To the tenth of a second. */
+  since: string;
+};
+
+/**
+ * `POST /api/v1/session`: `user` and `password`, with `code` if the account has a second factor;
+ * or `token` alone.
+ */
+export type Login = {
+  /** Six digits of the authenticator, or a recovery code. */
+  code?: string | null;
+  password?: string | null;
+  token?: string | null;
+  user?: string | null;
+};
+
+export type MadeToken = {
+  /** What goes after `Bearer`. Shown this once. */
+  secret: string;
+  token: Token;
+};
+
+/** One mailbox in its move: `GET /api/v1/moves/{address}`, for an alias that of its mailbox. */
+export type Move = {
+  address: string;
+  batch?: string | null;
+  /** Of its row: what a transition compares. */
+  generation: number;
+  /** Recipients whose mail the cutover holds. */
+  held_messages: number;
+  /** In state `cutover`: when it goes back by itself. */
+  hold_until?: string | null;
+  /** The site where it lives. */
+  home: string;
+  /** Recipients that may have their message already. At most 1,000. */
+  in_doubt: InDoubt[];
+  in_doubt_total: number;
+  /**
+   * Attempts under way, to it or to any of its aliases. Once a transition to `cutover` is
+   * acknowledged no other begins, so when this is empty nothing is. At most 1,000.
+   */
+  leases: Lease[];
+  /** All of them, also those that are not listed. */
+  leases_total: number;
+  /** When it was cut over; in the other states, when its row last changed. */
+  since: string;
+  state: MoveState;
+  /** What the sidecar reported last. */
+  sync?: SyncReport | null;
+};
+
+/** A row that is not as the caller saw it. */
+export type MoveConflict = {
+  /** The generation of the row now; `null` when the mailbox is not listed. */
+  actual?: number | null;
+  address: string;
+  /** The generation that was expected; `null` where a batch was to be in one state. */
+  expected?: number | null;
+  state?: MoveState | null;
+};
+
+/** One page. */
+export type MoveList = {
+  /** Of the table. */
+  generation: number;
+  moves: Move[];
+  /** `null` on the last page. */
+  next_cursor?: string | null;
+};
+
 /** Where a mailbox is on its way. product.md: `on_prem → syncing → cutover → cloud → settled`. */
 export type MoveState = "on_prem" | "syncing" | "cutover" | "cloud" | "settled";
+
+/** Where a mailbox is after a step. */
+export type Moved = {
+  address: string;
+  /** Of its row: what the next transition compares. */
+  generation: number;
+  hold_until?: string | null;
+  home: string;
+  since: string;
+  state: MoveState;
+};
+
+/** `POST /api/v1/tokens` */
+export type NewToken = {
+  batches?: string[];
+  domains?: string[];
+  /** Up to ten years; left out: 90 days. */
+  expires_in_seconds?: number | null;
+  /** What it is for: 1 to 64 characters. */
+  name: string;
+  role: Role;
+};
+
+/** `POST /api/v1/users` */
+export type NewUser = {
+  batches?: string[];
+  domains?: string[];
+  /** 1 to 64 of `a-z 0-9 . _ - @`. */
+  name: string;
+  /** 12 characters or more. */
+  password: string;
+  role: Role;
+};
 
 /** An operator's word against what the probes say. */
 export type Override = {
@@ -192,6 +439,21 @@ export type OverrideRequest = {
 };
 
 export type OverrideTo = "up" | "down" | "auto";
+
+/** `POST /api/v1/users/{name}/password`. Ends the account's other sessions. */
+export type PasswordChange = {
+  /** The present one: wanted of whoever changes their own. */
+  current?: string | null;
+  password: string;
+};
+
+/** A plan has another state. */
+export type PlanEvent = {
+  at: string;
+  id: string;
+  /** As in `GET /api/v1/plans/{id}`. */
+  state: string;
+};
 
 /** `POST /api/v1/sites/{name}/probe`: an SMTP conversation up to `MAIL`, now. */
 export type Probe = {
@@ -219,7 +481,9 @@ export type ProbeStage = {
  */
 export type Problem = {
   /**
-   * `unauthorized`, `not_found`, `method_not_allowed`, `conflict`, `invalid`, `too_large`,
+   * `unauthorized`, `second_factor`, `forbidden`, `csrf`, `throttled`, `audit_unavailable`,
+   * `idempotency_mismatch`, `idempotency_running`, `idempotency_unknown`, `idempotency_done`,
+   * `not_found`, `method_not_allowed`, `conflict`, `invalid`, `too_large`,
    * `refused`, `blocked` (by a safety rail), `busy`, `timeout` or `internal`.
    */
   code: string;
@@ -229,6 +493,8 @@ export type Problem = {
   /** The generation of the table now, when `code` is `conflict`. */
   generation?: number | null;
   hint?: string | null;
+  /** Mailboxes that are not as the caller of a transition saw them, when `code` is `conflict`. */
+  move_conflicts?: MoveConflict[];
   status: number;
   title: string;
 };
@@ -295,6 +561,35 @@ export type Reloaded = {
   needs_restart: string[];
 };
 
+/** A recipient whose mail would have gone elsewhere. */
+export type Rerouted = {
+  accepted_at: string;
+  id: string;
+  recipient: string;
+  /** By the ledger; what is not delivered, by the table of now. */
+  went: string;
+  /** The conclusion that the changed table comes to. */
+  why: string;
+  would_go: string;
+};
+
+/** `POST /api/v1/moves/{address}/resolve`: what was found out about a delivery in doubt. */
+export type Resolve = {
+  /** `true`: the mailbox has it, and it is settled. `false`: it has not, and it is delivered. */
+  delivered: boolean;
+  /** Where it was found, or searched: goes into the ledger. */
+  evidence?: string | null;
+  message: string;
+};
+
+export type Resolved = {
+  /** Recipients that were settled, or are no longer in doubt. */
+  recipients: number;
+};
+
+/** What somebody may do. Each may do what those before it may. */
+export type Role = "viewer" | "operator" | "approver" | "administrator";
+
 /** Which recipients in the spool: those that match every field given. */
 export type Selector = {
   /** Says that an empty selector is meant. */
@@ -309,6 +604,59 @@ export type Selector = {
   /** A site's name, or the domain of a next hop found by MX. */
   site?: string | null;
   state?: QueueState | null;
+};
+
+/** Somebody who is signed in. */
+export type Session = {
+  created_at: string;
+  /** The one that asks. */
+  current: boolean;
+  expires_at: string;
+  id: string;
+  last_used_at: string;
+  name: string;
+  role: Role;
+  /** Where the login came from. */
+  source: string;
+};
+
+export type SessionList = {
+  sessions: Session[];
+};
+
+export type Severity = "info" | "warning" | "page";
+
+/**
+ * `POST /api/v1/explain/simulate`: what would have become of yesterday's mail under a changed
+ * table. Either `edits`, or the id of a plan.
+ */
+export type Simulate = {
+  /** `next_cursor` of the page before. */
+  cursor?: string | null;
+  /** At most 10,000. */
+  edits?: TableEdit[];
+  /** Rows of `changed`: 1 to 1,000, else 200. */
+  limit?: number | null;
+  plan?: string | null;
+  /** A time; without it, a day ago. */
+  since?: string | null;
+};
+
+/** One page: what a part of the mail since then would have seen. */
+export type Simulation = {
+  /** Recipients whose mail would have gone elsewhere, in the order of acceptance. */
+  changed: Rerouted[];
+  /** Of the table that the edits were applied to. */
+  generation: number;
+  /** Looked at for this page. */
+  messages_seen: number;
+  /**
+   * `null` when all mail since then has been looked at. A page may be empty and not the last:
+   * one request looks at 100,000 messages at most.
+   */
+  next_cursor?: string | null;
+  recipients_seen: number;
+  since: string;
 };
 
 /** What routing and delivery know of one site. */
@@ -327,6 +675,14 @@ export type Site = {
   since?: string | null;
   state: SiteState;
   tls: string;
+};
+
+/** A site has another state. */
+export type SiteEvent = {
+  name: string;
+  reason?: string | null;
+  since: string;
+  state: SiteState;
 };
 
 /** A site and whether mail for it is attempted. */
@@ -372,6 +728,8 @@ export type Stats = {
 /** One question and its answer. */
 export type Step = {
   answer: string;
+  /** From 1. */
+  number?: number;
   question: string;
 };
 
@@ -417,6 +775,50 @@ export type StoryRecipient = {
   outcome: string;
 };
 
+/**
+ * What one server-sent event carries. Its name (`event:`) is [`StreamEvent::name`], its data the
+ * fields alone, as JSON on one line.
+ */
+export type StreamEvent = FlowEvent | TableEvent | SiteEvent | Alert | PlanEvent | Dropped;
+
+/** `GET /api/v1/stream?…`: what is sent, and what of it. */
+export type StreamQuery = {
+  /** Flow of recipients that contain this, in any case. */
+  recipient?: string | null;
+  /** Flow and states of this site only. */
+  site?: string | null;
+  /** Of `flow`, `table`, `sites`, `alerts` and `plans`, with commas between; all if not given. */
+  topics?: string | null;
+};
+
+/** The report of one mailbox; it takes the place of the one before. */
+export type SyncOf = {
+  address: string;
+  items_done: number;
+  items_total: number;
+  last_sync_at?: string | null;
+};
+
+/** How far the copy of a mailbox is. */
+export type SyncReport = {
+  items_done: number;
+  items_total: number;
+  /** When the sidecar last had everything that there was, by its own clock. */
+  last_sync_at?: string | null;
+  /** When it said so, by ours. */
+  reported_at: string;
+};
+
+/** `PUT /api/v1/moves/sync`: of at most 10,000 mailboxes that are listed. */
+export type SyncReports = {
+  reports: SyncOf[];
+};
+
+export type SyncTaken = {
+  /** Reports that were kept. */
+  taken: number;
+};
+
 /** One edit of several that are made together. */
 export type TableEdit = {
   address: string;
@@ -438,6 +840,17 @@ export type TableEdits = {
   reason?: string | null;
 };
 
+/** The table has a new generation. */
+export type TableEvent = {
+  added: number;
+  at: string;
+  author: string;
+  changed: number;
+  generation: number;
+  reason?: string | null;
+  removed: number;
+};
+
 /** `GET /api/v1/table`; the `ETag` is the generation in quotes. */
 export type TableInfo = {
   changed_at?: string | null;
@@ -445,9 +858,113 @@ export type TableInfo = {
   generation: number;
 };
 
+/** A key for a program. */
+export type Token = {
+  batches: string[];
+  created_at: string;
+  created_by: string;
+  domains: string[];
+  expires_at?: string | null;
+  /** Also in the token's text, so that a leaked one can be revoked by what is seen of it. */
+  id: string;
+  /** To ten minutes. */
+  last_used_at?: string | null;
+  name: string;
+  role: Role;
+};
+
+export type TokenList = {
+  tokens: Token[];
+};
+
+/** Each field is shown once. */
+export type Totp = {
+  /** After the first code: each opens the account once without the authenticator. */
+  recovery_codes: string[];
+  second_factor: boolean;
+  /** Base 32, while it waits for its first code. */
+  secret?: string | null;
+  /** The same as an `otpauth:` URI. */
+  uri?: string | null;
+};
+
+/**
+ * `POST /api/v1/users/{name}/totp`: with nothing a new secret to scan, which counts once a `code`
+ * of it was sent; with `remove` no second factor any more.
+ */
+export type TotpRequest = {
+  code?: string | null;
+  remove?: boolean;
+};
+
 /** What was found, newest first. */
 export type Traced = {
   stories: Story[];
+};
+
+/** One mailbox, one step. */
+export type Transition = {
+  address: string;
+  /** Of the row as the caller saw it. */
+  generation: number;
+  /**
+   * Where it lives then. Only wanted where there is a choice: with more than two sites, at
+   * `cutover → cloud` and on the way back.
+   */
+  home?: string | null;
+  to: MoveState;
+};
+
+export type Transitioned = {
+  /** Of the table. */
+  generation: number;
+  /** The mailboxes of the request as they are now. */
+  moves: Moved[];
+};
+
+/**
+ * `POST /api/v1/moves/transitions`: either `moves`, at most 10,000, or `batch`, `from` and `to`.
+ * All of them become one generation, or none.
+ */
+export type Transitions = {
+  /** Every mailbox of this batch. */
+  batch?: string | null;
+  /** Of the report that justifies it: kept in the history, after the reason. */
+  digest?: string | null;
+  from?: MoveState | null;
+  moves?: Transition[];
+  /** Goes into the history. */
+  reason?: string | null;
+  to?: MoveState | null;
+};
+
+/** A local account. */
+export type User = {
+  batches: string[];
+  changed_at: string;
+  created_at: string;
+  created_by: string;
+  /** A disabled account cannot sign in. */
+  disabled: boolean;
+  domains: string[];
+  last_login_at?: string | null;
+  name: string;
+  recovery_codes_left: number;
+  role: Role;
+  /** Whether it has a confirmed authenticator. */
+  second_factor: boolean;
+};
+
+export type UserList = {
+  users: User[];
+};
+
+/** `PATCH /api/v1/users/{name}`: a field that is left out stays. Ends the account's sessions. */
+export type UserPatch = {
+  batches?: string[] | null;
+  disabled?: boolean | null;
+  domains?: string[] | null;
+  role?: Role | null;
 };
 
 /**
@@ -481,16 +998,45 @@ export type Version = {
   version: string;
 };
 
+/** How somebody proved who they are. */
+export type Via = "token" | "session" | "break_glass" | "none";
+
+/** Who the caller is, for the gateway. */
+export type Whoami = {
+  /** Only rows of these batches; empty: of all. */
+  batches: string[];
+  /** Only addresses in these; empty: in all. */
+  domains: string[];
+  /** When the session or the token ends; `null`: never. */
+  expires_at?: string | null;
+  name: string;
+  role: Role;
+  /** Whether the account has a second factor; `null` if it is no account. */
+  second_factor?: boolean | null;
+  via: Via;
+};
+
 /** Every call of the API. */
 export type Call =
+  | "DELETE /api/v1/session"
+  | "DELETE /api/v1/sessions/{name}"
   | "DELETE /api/v1/table/entries/{name}"
+  | "DELETE /api/v1/tokens/{name}"
+  | "DELETE /api/v1/users/{name}"
+  | "GET /api/v1/audit"
+  | "GET /api/v1/audit/export"
+  | "GET /api/v1/audit/verify"
   | "GET /api/v1/explain"
   | "GET /api/v1/ledger/verify"
+  | "GET /api/v1/moves"
+  | "GET /api/v1/moves/{name}"
   | "GET /api/v1/openapi.json"
   | "GET /api/v1/queue"
   | "GET /api/v1/queue/messages/{name}"
   | "GET /api/v1/queue/messages/{name}/content"
   | "GET /api/v1/queue/summary"
+  | "GET /api/v1/session"
+  | "GET /api/v1/sessions"
   | "GET /api/v1/sites"
   | "GET /api/v1/stats"
   | "GET /api/v1/table"
@@ -498,15 +1044,28 @@ export type Call =
   | "GET /api/v1/table/entries/{name}"
   | "GET /api/v1/table/export"
   | "GET /api/v1/table/history"
+  | "GET /api/v1/tokens"
   | "GET /api/v1/trace"
+  | "GET /api/v1/users"
+  | "GET /api/v1/users/{name}"
   | "GET /api/v1/version"
   | "GET /livez"
   | "GET /metrics"
   | "GET /readyz"
+  | "PATCH /api/v1/users/{name}"
+  | "POST /api/v1/explain/simulate"
+  | "POST /api/v1/moves/transitions"
+  | "POST /api/v1/moves/{name}/resolve"
   | "POST /api/v1/queue/actions"
   | "POST /api/v1/reload"
+  | "POST /api/v1/session"
   | "POST /api/v1/sites/{name}/probe"
   | "POST /api/v1/table/edits"
   | "POST /api/v1/table/import"
+  | "POST /api/v1/tokens"
+  | "POST /api/v1/users"
+  | "POST /api/v1/users/{name}/password"
+  | "POST /api/v1/users/{name}/totp"
+  | "PUT /api/v1/moves/sync"
   | "PUT /api/v1/sites/{name}/override"
   | "PUT /api/v1/table/entries/{name}";

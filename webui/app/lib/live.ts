@@ -21,7 +21,7 @@ export class EventParser {
 
   push(text: string): LiveEvent[] {
     const found: LiveEvent[] = [];
-    const lines = (this.rest + text).split(/\r\n|\n|\r/);
+    const lines = (this.rest + text).split(/\r?\n/);
     this.rest = lines.pop() ?? "";
     for (const line of lines) {
       if (line === "") {

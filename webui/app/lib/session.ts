@@ -1,20 +1,9 @@
 // Who we are to the gateway.
 import { signal } from "@preact/signals";
-import { ApiError, api, isAbsent, keepToken, signedIn } from "../api/client.ts";
-import type { Version } from "../api/types.ts";
+import { ApiError, api, signedIn } from "../api/client.ts";
+import type { Login, Version, Whoami } from "../api/types.ts";
 
-export interface Who {
-  name: string;
-  role: string;
-  domains: string[];
-  batches: string[];
-  via: string;
-  expires_at?: string | null;
-  /** Whether the account has one; null if it is no account. */
-  second_factor?: boolean | null;
-}
-
-export const who = signal<Who | null>(null);
+export const who = signal<Whoami | null>(null);
 export const version = signal<Version | null>(null);
 
 const ROLES = ["viewer", "operator", "approver", "administrator"];
@@ -23,50 +12,37 @@ export function may(role: "viewer" | "operator" | "approver" | "administrator"):
   return ROLES.indexOf(who.value?.role ?? "viewer") >= ROLES.indexOf(role);
 }
 
-async function arrived(me: Who): Promise<void> {
+async function arrived(me: Whoami): Promise<void> {
   version.value = await api.get<Version>("/version");
   who.value = me;
   signedIn.value = true;
 }
 
-const TOKEN_HOLDER: Who = { name: "admin", role: "administrator", domains: [], batches: [], via: "token", expires_at: null };
-
 /** Finds out whether we are known already. */
 export async function resume(): Promise<void> {
   try {
-    await arrived(await api.get<Who>("/session"));
+    await arrived(await api.get<Whoami>("/session"));
   } catch (error) {
-    if (!isAbsent(error)) {
-      signedIn.value = false;
-      if (error instanceof ApiError && error.status !== 401) throw error;
-      return;
-    }
-    await arrived(TOKEN_HOLDER);
+    signedIn.value = false;
+    if (!(error instanceof ApiError && error.status === 401)) throw error;
   }
 }
 
-export interface Credentials {
-  user?: string;
-  password?: string;
-  code?: string;
-  token?: string;
-}
-
-export async function signIn(credentials: Credentials): Promise<void> {
+export async function signIn(credentials: Login): Promise<void> {
+  const me = await api.post<Whoami>("/session", credentials);
   try {
-    await arrived(await api.post<Who>("/session", credentials));
+    await arrived(me);
   } catch (error) {
-    const sessions = !(error instanceof ApiError && (isAbsent(error) || (error.status === 401 && /bearer token/.test(error.message))));
-    if (sessions || !credentials.token) throw error;
-    keepToken(credentials.token);
-    try {
-      await arrived(TOKEN_HOLDER);
-    } catch (refused) {
-      keepToken(null);
-      throw refused;
-    }
+    if (error instanceof ApiError && error.status === 401) throw new ApiError({ ...error.problem, ...NOT_KEPT });
+    throw error;
   }
 }
+
+/** The name and the password were right, and the next call came without the session. */
+const NOT_KEPT = {
+  detail: "This browser did not keep the session.",
+  hint: "It keeps one over HTTPS only, or on the gateway's own host. Put a server with TLS in front of the admin address, or come through an SSH tunnel to 127.0.0.1. Cookies must be allowed for this site.",
+};
 
 export async function signOut(): Promise<void> {
   try {
@@ -74,7 +50,6 @@ export async function signOut(): Promise<void> {
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
   }
-  keepToken(null);
   who.value = null;
   signedIn.value = false;
 }

@@ -9,7 +9,7 @@ import { Badge } from "../ui/badge.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { Head } from "../ui/shell.tsx";
 import { Empty, Failure, Loaded } from "../ui/states.tsx";
-import { At } from "../ui/time.tsx";
+import { Since } from "../ui/time.tsx";
 import { toast } from "../ui/toast.tsx";
 
 const POLL_MS = 5000;
@@ -22,7 +22,7 @@ function Row({ it }: { it: Alert }): JSX.Element {
       <Badge state={it.state} />
       <div class="grow"><p><strong>{it.summary}</strong></p><p class="muted small">{it.name}{Object.entries(it.labels).map(([name, value]) => `, ${name} ${value}`).join("")}</p></div>
       <span>{SEVERITIES[it.severity] ?? it.severity}</span>
-      <span class="muted nowrap">since <At time={it.since} age /></span>
+      <span class="muted nowrap"><Since time={it.since} /></span>
       <a href={it.runbook} target="_blank" rel="noreferrer">What to do<span class="visually-hidden"> about {it.name}</span></a>
     </li>
   );

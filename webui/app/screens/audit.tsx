@@ -2,8 +2,8 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { type ApiError, api } from "../api/client.ts";
-import type { AuditRecord, AuditVerification } from "../api/next.ts";
-import { capital, count, plural } from "../lib/format.ts";
+import type { AuditRecord, AuditVerification } from "../api/types.ts";
+import { capital, count, plural, words } from "../lib/format.ts";
 import { asError, useResource } from "../lib/resource.ts";
 import { query, setQuery } from "../lib/router.ts";
 import { Badge } from "../ui/badge.tsx";
@@ -98,7 +98,7 @@ export function Audit(): JSX.Element {
             <tbody>{[...it, ...more].map((one) => {
               const [tone, name] = KINDS[one.kind] ?? ["none", one.kind];
               return (
-                <tr key={one.seq}><td class="end mono">{one.seq}</td><td><At time={one.at} /></td><td>{one.actor}<br /><span class="muted small">{one.via}</span></td>
+                <tr key={one.seq}><td class="end mono">{one.seq}</td><td><At time={one.at} /></td><td>{one.actor}<br /><span class="muted small">{capital(words(one.via))}</span></td>
                   <td><Badge state={one.kind} as={tone} label={name} />{one.status ? <span class="muted small"> {one.status} {one.code}</span> : null}</td>
                   <td><span class="mono">{one.action}</span>{one.target && <> <strong class="mono">{one.target}</strong></>}<br /><Details text={one.details} /></td><td class="mono muted">{one.source}</td></tr>
               );

@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../api/client.ts";
 import type { Explanation } from "../api/types.ts";
-import { capital, count, siteName } from "../lib/format.ts";
+import { bytes, capital, count, plural, siteName } from "../lib/format.ts";
 import { useResource } from "../lib/resource.ts";
 import { href, query, setQuery } from "../lib/router.ts";
 import { table } from "../lib/table.ts";
@@ -13,7 +13,8 @@ import { Icon } from "../ui/icon.tsx";
 import { Head } from "../ui/shell.tsx";
 import { Empty, Loaded } from "../ui/states.tsx";
 import { copy } from "./download.ts";
-import { Simulate } from "./simulate.tsx";
+import { TLS } from "./sites.tsx";
+import { SimulateCard } from "./simulate.tsx";
 
 const VERDICTS: Record<string, string> = { deliver: "Delivered to", hold: "Kept for", reject: "Refused" };
 
@@ -34,6 +35,11 @@ function Answer({ it }: { it: Explanation }): JSX.Element {
       </ol>
       <div class="card-body">
         <dl class="facts">
+          {it.expected && <><dt>What comes of it</dt><dd>{capital(it.expected)}</dd></>}
+          {it.site_state && <><dt>The site is</dt><dd><Badge state={it.site_state} /></dd></>}
+          {it.hosts && it.hosts.length > 0 && <><dt>Hosts, in this order</dt><dd><ul class="plain">{it.hosts.map((host) => <li key={host.name}><span class="mono">{host.name}</span> <Badge state={host.state} />{host.last_error && <span class="muted"> {host.last_error}</span>}</li>)}</ul></dd></>}
+          {it.tls && <><dt>TLS</dt><dd>{capital(TLS[it.tls] ?? it.tls)}</dd></>}
+          {it.limits && <><dt>Limits</dt><dd>{bytes(it.limits.message_bytes_max)} a message, {plural(it.limits.recipients_max, "recipient")} a transaction, {count(it.limits.connections)} of {plural(it.limits.connections_max, "connection")} in use</dd></>}
           {it.onward && <><dt>Recipient at that site</dt><dd class="mono">{it.onward}</dd></>}
           {it.copy_to && <><dt>Copy to</dt><dd>{siteName(it.copy_to)}</dd></>}
           {it.reply && <><dt>The sender's server hears</dt><dd class="mono">{it.reply}</dd></>}
@@ -71,7 +77,7 @@ export function Explain(): JSX.Element {
       )}
       {address ? <Loaded of={answer} rows={8}>{(it) => <><Answer it={it} /><p class="line after"><a href={href(`trace?q=${encodeURIComponent(it.address)}`)}>Trace the mail of {it.address}</a></p></>}</Loaded>
         : <div class="card"><Empty title="Whose mail?">Type an address. Each question that decides where its mail goes is listed with its answer.</Empty></div>}
-      <Simulate />
+      <SimulateCard />
     </>
   );
 }

@@ -3,6 +3,7 @@ import type { JSX } from "preact";
 import { Alerts } from "./alerts.tsx";
 import { Audit } from "./audit.tsx";
 import { Changes } from "./changes.tsx";
+import { Directory } from "./directory.tsx";
 import { Explain } from "./explain.tsx";
 import { Flow } from "./flow.tsx";
 import { Overview } from "./overview.tsx";
@@ -16,5 +17,5 @@ import { Trace } from "./trace.tsx";
 
 export const SCREENS: Record<string, () => JSX.Element> = {
   overview: Overview, routes: Routes, plans: Plans, changes: Changes, explain: Explain, flow: Flow, trace: Trace,
-  spool: Spool, sites: Sites, alerts: Alerts, people: People, audit: Audit, settings: Settings,
+  spool: Spool, sites: Sites, directory: Directory, alerts: Alerts, people: People, audit: Audit, settings: Settings,
 };

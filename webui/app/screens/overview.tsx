@@ -1,5 +1,5 @@
 // Everything at a glance: the sites, what flows, what waits, what changed, what wants a person.
-import type { JSX } from "preact";
+import { Fragment, type JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api } from "../api/client.ts";
 import type { Alert, Revision } from "../api/next.ts";
@@ -79,11 +79,11 @@ function Waiting({ now }: { now: Stats | undefined }): JSX.Element {
       <div class="card-head"><h2 id="spool-title" class="grow">Waiting mail</h2><a href={href("spool")}>Spool</a></div>
       <div class="card-body stack">
         <div class="figures">
-          <div class="figure"><span class="value">{now ? count(now.spool_messages) : "…"}<span class="unit"> {now?.spool_messages === 1 ? "message" : "messages"}</span></span><span class="muted">{now ? bytes(now.spool_bytes) : ""} in the spool</span></div>
+          <div class="figure"><span class="value">{now ? count(now.spool_messages) : "…"}<span class="unit"> {now?.spool_messages === 1 ? "message" : "messages"}</span></span><span class="muted">{now ? bytes(now.spool_bytes) : ""} used on its disk</span></div>
           <div class="figure"><span class="value">{now?.oldest_seconds ? span(now.oldest_seconds) : "–"}</span><span class="muted">oldest</span></div>
-          <div class="figure"><span class="value">{now ? bytes(now.free_bytes) : "…"}</span><span class="muted">free on its disk</span></div>
+          <div class="figure"><span class="value">{now ? bytes(now.free_bytes) : "…"}</span><span class="muted">free there</span></div>
         </div>
-        <dl class="facts">{parts.map(([name, n, state]) => <><dt key={name}><a href={href(`spool?state=${state}`)}>{name}</a></dt><dd class="number">{plural(n, "recipient")}</dd></>)}</dl>
+        <dl class="facts">{parts.map(([name, n, state]) => <Fragment key={name}><dt><a href={href(`spool?state=${state}`)}>{name}</a></dt><dd class="number">{plural(n, "recipient")}</dd></Fragment>)}</dl>
       </div>
     </section>
   );

@@ -2,19 +2,13 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { type ApiError, api, segment } from "../api/client.ts";
+import type { Totp } from "../api/types.ts";
 import { asError } from "../lib/resource.ts";
 import { who } from "../lib/session.ts";
 import { Input } from "../ui/field.tsx";
 import { Failure } from "../ui/states.tsx";
 import { toast } from "../ui/toast.tsx";
 import { copy } from "./download.ts";
-
-interface Totp {
-  secret?: string | null;
-  uri?: string | null;
-  recovery_codes: string[];
-  second_factor: boolean;
-}
 
 function Password({ name }: { name: string }): JSX.Element {
   const [current, setCurrent] = useState("");

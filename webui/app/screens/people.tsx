@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { type ApiError, api, segment } from "../api/client.ts";
-import type { Role, Session, Token, User } from "../api/next.ts";
+import type { Role, Session, Token, User } from "../api/types.ts";
 import { capital } from "../lib/format.ts";
 import { asError, useResource } from "../lib/resource.ts";
 import { may, who } from "../lib/session.ts";

@@ -21,7 +21,7 @@ import { announce, toast } from "../ui/toast.tsx";
 import { Conflicts } from "./conflicts.tsx";
 import { ChangeList } from "./diff.tsx";
 import { PLAN_STATES } from "./plans.tsx";
-import { Simulate } from "./simulate.tsx";
+import { SimulateCard } from "./simulate.tsx";
 
 const POLL_MS = 3000;
 const OVER = ["applied", "rolled_back", "cancelled", "failed"];
@@ -29,6 +29,8 @@ const RAILS: Record<string, string> = {
   large_change: "Large change", domain_row: "Every mailbox of a domain", site_not_healthy: "Site not healthy", recipient_refused: "Recipient refused by the future site",
   loop: "Mail would loop", batch_not_synced: "Batch not copied yet", freeze_window: "Freeze window", second_person: "Second person",
 };
+/** Rails that ask whether so much is meant: repeating the text answers. */
+const ASKS = ["large_change", "domain_row"];
 const railName = (rail: string): string => RAILS[rail] ?? capital(words(rail));
 
 function Rows({ plan }: { plan: Plan }): JSX.Element {
@@ -83,7 +85,7 @@ function Rail({ it, reason, set }: { it: Blocked; reason: string | undefined; se
       <Icon name={passed ? "check" : "warning"} />
       <div class="grow stack tight">
         <p><strong>{railName(it.rail)}.</strong> {capital(it.message)}{/[.!?]$/.test(it.message) ? "" : "."}</p>
-        {it.hint && <p>{capital(it.hint)}{/[.!?]$/.test(it.hint) ? "" : "."}</p>}
+        {it.hint && <p>{ASKS.includes(it.rail) ? "Look at the rows. If all of it is meant, repeat the text below" : capital(it.hint)}{/[.!?]$/.test(it.hint) ? "" : "."}</p>}
         {it.examples.length > 0 && <p class="mono small">{it.examples.slice(0, 5).join(", ")}{it.rows > it.examples.length || it.examples.length > 5 ? ` and others, ${plural(it.rows, "row")} in all` : ""}</p>}
         {passed && <p>Overridden by {it.overridden_by}.</p>}
         {set && !passed && it.overridable && (
@@ -115,15 +117,17 @@ interface Blockade {
 function ApplyForm({ plan, reload, overrides, busy, setBusy, fail }: { plan: Plan; reload: (plan: Plan) => void; overrides: Record<string, string>; busy: boolean; setBusy: (busy: boolean) => void; fail: (it: Blockade) => void }): JSX.Element {
   const [confirm, setConfirm] = useState("");
   const open = plan.blocked.filter((it) => !it.overridden_by);
-  const met = open.every((it) => it.rail === "second_person" ? false : (overrides[it.rail]?.trim() ?? "") !== "");
-  const confirmed = !plan.confirm || confirm.trim() === plan.confirm;
+  const confirmed = plan.confirm !== null && plan.confirm !== undefined && confirm.trim() === plan.confirm;
+  const overridden = (it: Blocked) => it.overridable && (overrides[it.rail]?.trim() ?? "") !== "";
+  const asks = plan.confirm && open.some((it) => ASKS.includes(it.rail) && !overridden(it));
+  const met = open.every((it) => overridden(it) || (confirmed && ASKS.includes(it.rail)));
   const rows = plan.added + plan.changed + plan.removed;
   const submit = async (event: Event) => {
     event.preventDefault();
     setBusy(true);
     try {
       const list = Object.entries(overrides).filter(([, reason]) => reason.trim()).map(([rail, reason]) => ({ rail, reason: reason.trim() }));
-      const done = await api.post<Plan>(`/plans/${segment(plan.id)}/apply`, { confirm: plan.confirm ? confirm.trim() : undefined, overrides: list });
+      const done = await api.post<Plan>(`/plans/${segment(plan.id)}/apply`, { confirm: asks ? confirm.trim() : undefined, overrides: list });
       reload(done);
       void refreshTable();
       if (done.state === "applied" && done.generation) toast(`Applied as version ${count(done.generation)} of the table.`, { undo: { label: "Undo…", run: () => void undo(done.generation!) } });
@@ -137,9 +141,9 @@ function ApplyForm({ plan, reload, overrides, busy, setBusy, fail }: { plan: Pla
   };
   return (
     <form class="card card-body form apply" onSubmit={(event) => void submit(event)} aria-label="Apply the plan">
-      {plan.confirm && <Input label={`Type “${plan.confirm}” to confirm`} value={confirm} set={setConfirm} required error={confirm && !confirmed ? "Not the same yet." : undefined} />}
-      {!met && open.length > 0 && <p class="muted">{open.some((it) => !it.overridable) ? "What blocks this plan has to be mended, then check again." : "Say why each rail above may be overridden, or mend its cause and check again."}</p>}
-      <div class="dialog-foot"><button type="submit" class="button primary" disabled={busy || !confirmed || !met}>{busy ? "Applying…" : plan.not_before ? `Schedule ${plural(rows, "change")}` : `Apply ${plural(rows, "change")}`}</button></div>
+      {asks && <Input label={`Type “${plan.confirm}” to confirm`} value={confirm} set={setConfirm} required error={confirm && !confirmed ? "Not the same yet." : undefined} />}
+      {!met && open.some((it) => !ASKS.includes(it.rail) && !overridden(it)) && <p class="muted">{open.some((it) => !it.overridable) ? "What blocks this plan has to be mended, then check again." : "Say why each rail above may be overridden, or mend its cause and check again."}</p>}
+      <div class="dialog-foot"><button type="submit" class="button primary" disabled={busy || !met}>{busy ? "Applying…" : plan.not_before ? `Schedule ${plural(rows, "change")}` : `Apply ${plural(rows, "change")}`}</button></div>
     </form>
   );
 }
@@ -223,7 +227,7 @@ function Review({ plan, set, reload }: { plan: Plan; set: (plan: Plan) => void; 
           </div>
           <Rows plan={plan} />
           <Impact plan={plan} />
-          <Simulate plan={plan.id} />
+          <SimulateCard plan={plan.id} />
         </div>
         <div class="stack">
           <section class="card card-body"><Facts plan={plan} /></section>

@@ -108,19 +108,19 @@ function Filters(): JSX.Element {
   );
 }
 
-function columns(toggle: (row: Entry) => void, chosen: Map<string, Entry>): Column<Entry>[] {
+function columns(toggle: (row: Entry) => void, chosen: ReadonlyMap<string, Entry>, sites: readonly string[]): Column<Entry>[] {
   const editable = may("operator");
-  const pick = (row: Entry, name: "home" | "state", value: string, options: readonly (readonly [string, string])[], active: boolean) => (
-    <select aria-label={`${name === "home" ? "Home" : "State"} of ${row.address}`} tabIndex={active ? 0 : -1} value={value} onChange={(event) => edit([row], { [name]: event.currentTarget.value } as EntryPatch)}>
+  const pick = (row: Entry, name: "home" | "state", value: string, options: readonly (readonly [string, string])[]) => (
+    <select aria-label={`${name === "home" ? "Home" : "State"} of ${row.address}`} value={value} onChange={(event) => edit([row], { [name]: event.currentTarget.value } as EntryPatch)}>
       {options.map(([key, text]) => <option key={key} value={key} selected={key === value}>{text}</option>)}
     </select>
   );
-  const homes = siteNames().map((it) => [it, siteName(it)] as const);
+  const homes = sites.map((it) => [it, siteName(it)] as const);
   return [
-    { id: "select", title: "", width: "28px", render: (row, active) => <label><span class="visually-hidden">Select {row.address}</span><input type="checkbox" tabIndex={active ? 0 : -1} checked={chosen.has(row.address)} onChange={() => toggle(row)} /></label> },
+    { id: "select", title: "", width: "28px", render: (row, live) => <label><span class="visually-hidden">Select {row.address}</span><input type="checkbox" tabIndex={live ? 0 : -1} checked={chosen.has(row.address)} onChange={() => toggle(row)} /></label> },
     { id: "address", title: "Address", width: "minmax(0, 2.4fr)", render: (row) => <span class="mono" title={row.aliases.length ? `Also ${row.aliases.join(", ")}` : undefined}>{row.address}</span> },
-    { id: "home", title: "Home", width: "minmax(84px, 1fr)", render: (row, active) => editable ? pick(row, "home", drafted(row).home, homes, active) : siteName(row.home) },
-    { id: "state", title: "State", width: "minmax(84px, 1fr)", render: (row, active) => editable ? pick(row, "state", drafted(row).state, stateOptions, active) : <MoveBadge state={row.state} /> },
+    { id: "home", title: "Home", width: "minmax(84px, 1fr)", render: (row, live) => editable && live ? pick(row, "home", drafted(row).home, homes) : <span class="value-text">{siteName(drafted(row).home)}</span> },
+    { id: "state", title: "State", width: "minmax(84px, 1fr)", render: (row, live) => editable && live ? pick(row, "state", drafted(row).state, stateOptions) : <MoveBadge state={drafted(row).state} /> },
     { id: "batch", title: "Batch", width: "minmax(80px, 1fr)", wide: true, render: (row) => drafted(row).batch ?? <span class="muted">–</span> },
     { id: "aliases", title: "Aliases", width: "64px", wide: true, end: true, render: (row) => <span class="number">{row.aliases.length || <span class="muted">–</span>}</span> },
     { id: "changed", title: "Changed", width: "120px", wide: true, render: (row) => <span class="muted"><At time={row.changed_at} age /></span> },
@@ -179,7 +179,8 @@ export function Routes(): JSX.Element {
   useKeys({ e: () => go(active.current ? `explain?address=${encodeURIComponent(active.current.address)}` : "explain") });
   const total = pages.total;
   const whole = table.value?.entries;
-  const lists = columns(toggle, chosen);
+  const names = siteNames().join(" ");
+  const lists = useMemo(() => columns(toggle, chosen, names.split(" ")), [toggle, chosen, names]);
   return (
     <>
       <Head title="Routes" about={pages.loaded ? `${filter && whole !== undefined ? `${count(total)} of ${plural(whole, "mailbox", "mailboxes")}` : plural(total, "mailbox", "mailboxes")}. Edits collect in a draft and change nothing until their plan is applied.` : "Where each mailbox lives."}>

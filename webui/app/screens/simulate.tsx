@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { type ApiError, api, isAbsent } from "../api/client.ts";
-import type { Simulation } from "../api/next.ts";
+import type { Simulate, Simulation } from "../api/types.ts";
 import { draftCount, edits } from "../lib/draft.ts";
 import { count, plural } from "../lib/format.ts";
 import { asError } from "../lib/resource.ts";
@@ -10,7 +10,10 @@ import { href } from "../lib/router.ts";
 import { Failure } from "../ui/states.tsx";
 import { At } from "../ui/time.tsx";
 
-export function SimulationResult({ it }: { it: Simulation }): JSX.Element {
+/** Rows that are shown; who wants all of them asks the command. */
+const SHOWN = 200;
+
+function SimulationResult({ it }: { it: Simulation }): JSX.Element {
   return (
     <>
       <p><strong>{it.changed.length === 0 ? "Nothing would have gone elsewhere." : `${plural(it.changed.length, "recipient")}${it.next_cursor ? " or more" : ""} would have gone elsewhere.`}</strong> <span class="muted">{count(it.messages_seen)} messages to {count(it.recipients_seen)} recipients were looked at.</span></p>
@@ -18,7 +21,7 @@ export function SimulationResult({ it }: { it: Simulation }): JSX.Element {
         <div class="scroll" tabIndex={0} role="region" aria-label="Messages that would have gone elsewhere">
           <table>
             <thead><tr><th>Accepted</th><th>Recipient</th><th>Went</th><th>Would go</th><th>Why</th></tr></thead>
-            <tbody>{it.changed.slice(0, 200).map((row) => (
+            <tbody>{it.changed.slice(0, SHOWN).map((row) => (
               <tr key={row.id + row.recipient}><td><At time={row.accepted_at} /></td><td><a class="mono" href={href(`trace?q=${encodeURIComponent(row.id)}`)}>{row.recipient}</a></td><td>{row.went}</td><td>{row.would_go}</td><td class="muted">{row.why}</td></tr>
             ))}</tbody>
           </table>
@@ -29,7 +32,7 @@ export function SimulationResult({ it }: { it: Simulation }): JSX.Element {
 }
 
 /** `plan` by its id, or the draft. */
-export function Simulate({ plan }: { plan?: string }): JSX.Element | null {
+export function SimulateCard({ plan }: { plan?: string }): JSX.Element | null {
   const [busy, setBusy] = useState(false);
   const [result, setResult] = useState<Simulation | undefined>();
   const [error, setError] = useState<ApiError | undefined>();
@@ -38,7 +41,14 @@ export function Simulate({ plan }: { plan?: string }): JSX.Element | null {
     setBusy(true);
     setError(undefined);
     try {
-      setResult(await api.post<Simulation>("/explain/simulate", plan ? { plan } : { edits: edits() }));
+      const what: Simulate = plan ? { plan } : { edits: edits() };
+      let sum: Simulation | undefined;
+      // A page may be empty and not the last: each looks at a part of the mail.
+      do {
+        const page: Simulation = await api.post<Simulation>("/explain/simulate", { ...what, cursor: sum?.next_cursor, limit: SHOWN });
+        sum = sum ? { ...page, messages_seen: sum.messages_seen + page.messages_seen, recipients_seen: sum.recipients_seen + page.recipients_seen, changed: [...sum.changed, ...page.changed] } : page;
+        setResult(sum);
+      } while (sum.next_cursor && sum.changed.length < SHOWN);
     } catch (caught) {
       setError(asError(caught));
     }

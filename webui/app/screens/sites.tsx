@@ -14,10 +14,10 @@ import { Input, Segmented, Select } from "../ui/field.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { Head } from "../ui/shell.tsx";
 import { Failure, Loaded } from "../ui/states.tsx";
-import { At } from "../ui/time.tsx";
+import { At, Since } from "../ui/time.tsx";
 import { announce, toast } from "../ui/toast.tsx";
 
-const TLS: Record<string, string> = { none: "never", opportunistic: "when offered", require: "required", verify: "required, certificate checked" };
+export const TLS: Record<string, string> = { none: "never", opportunistic: "when offered", require: "required", verify: "required, certificate checked" };
 const POLL_MS = 5000;
 
 function ProbeResult({ probe }: { probe: Probe }): JSX.Element {
@@ -106,7 +106,7 @@ function SiteCard({ site, reload }: { site: Site; reload: () => void }): JSX.Ele
     <section class="card" aria-label={name}>
       <div class="card-head">
         <h2>{name}</h2><Badge state={site.state} />
-        <span class="muted grow">{site.since && <>since <At time={site.since} age /></>}</span>
+        <span class="muted grow">{site.since && <Since time={site.since} />}</span>
         <button type="button" class="button small" disabled={probing} onClick={() => void run()}>{probing ? "Probing…" : `Probe ${name} now`}</button>
         {may("operator") && (site.override
           ? <button type="button" class="button small" onClick={() => void clear(site, reload)}>Remove override</button>

@@ -31,7 +31,7 @@ function heat(n: number, most: number): string {
 function Matrix({ summary }: { summary: QueueSummary }): JSX.Element {
   const bounds = summary.age_bounds_seconds;
   const most = Math.max(1, ...summary.hops.flatMap((it) => it.by_age));
-  const title = (at: number) => (at < bounds.length ? `up to ${span(bounds[at]!)}` : `over ${span(bounds.at(-1) ?? 0)}`);
+  const title = (at: number) => (at < bounds.length ? `≤ ${span(bounds[at]!)}` : `> ${span(bounds.at(-1) ?? 0)}`);
   const cell = (hop: Hop, n: number, at: number) => (
     <td key={at} class={`end heat ${heat(n, most)}`}>
       {n > 0 ? <a href={href(`spool?site=${encodeURIComponent(hop.name)}${at > 0 ? `&older_than_seconds=${bounds[at - 1]}` : ""}`)} aria-label={`${count(n)} for ${siteName(hop.name)}, ${title(at)}`}>{count(n)}</a> : <span class="muted" aria-label="none">·</span>}

@@ -19,7 +19,7 @@ export const tone = (state: string): Tone => TONES[state] ?? "none";
 
 export function Badge({ state, label, as }: { state: string; label?: string; as?: Tone }): JSX.Element {
   const shade = as ?? tone(state);
-  return <span class={`badge ${shade}`}><span class="shape" aria-hidden="true">{SHAPES[shade]}</span>{label ?? capital(words(state))}</span>;
+  return <span class={`badge ${shade}`}><span class="shape" aria-hidden="true">{SHAPES[shade]}</span><span class="word">{label ?? capital(words(state))}</span></span>;
 }
 
 export function MoveBadge({ state }: { state: string }): JSX.Element {

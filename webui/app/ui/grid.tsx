@@ -1,16 +1,17 @@
 // A list of any length: only the rows that are seen exist, and one of them is the active one.
 // Arrow keys, j and k, page keys and Home and End move it; Enter opens, Space peeks, x selects.
-import type { ComponentChildren, JSX } from "preact";
+import { Component, type ComponentChildren, type JSX } from "preact";
 import { useCallback, useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { rowHeight } from "../lib/prefs.ts";
-import { frame, fromBar, reach, reveal, toBar } from "../lib/window.ts";
+import { frame, fromBar, reach, reveal, TALLEST, toBar } from "../lib/window.ts";
 
 export interface Column<T> {
   id: string;
   title: string;
   /** A track of a CSS grid. */
   width: string;
-  render: (row: T, active: boolean) => ComponentChildren;
+  /** `live`: the row is the active one or under the pointer, so that controls in it can be used. */
+  render: (row: T, live: boolean) => ComponentChildren;
   /** Left out on narrow screens. */
   wide?: boolean;
   end?: boolean;
@@ -33,6 +34,49 @@ interface Props<T> {
   name?: (row: T) => string;
 }
 
+interface RowProps {
+  id: string;
+  index: number;
+  row: unknown;
+  columns: readonly Column<unknown>[];
+  height: number;
+  active: boolean;
+  selected: boolean;
+  selectable: boolean;
+  mark: string;
+  activate: (index: number) => void;
+  open: (row: unknown, index: number) => void;
+}
+
+/** A row is drawn anew only if it became another. One that left at an edge comes in at the other. */
+class GridRow extends Component<RowProps, { hovered: boolean }> {
+  override state = { hovered: false };
+
+  override shouldComponentUpdate(next: RowProps, state: { hovered: boolean }): boolean {
+    const now = this.props;
+    return state.hovered !== this.state.hovered || (Object.keys(next) as (keyof RowProps)[]).some((it) => next[it] !== now[it]);
+  }
+
+  override render(): JSX.Element {
+    const { id, index, row, columns, height, active, selected, selectable, mark, activate, open } = this.props;
+    const live = active || this.state.hovered;
+    return (
+      <div id={id} role="row" aria-rowindex={index + 2} style={{ height: `${height}px` }} aria-selected={selectable ? selected : active}
+        class={`row${active ? " active" : ""}${selected ? " selected" : ""}${mark ? ` ${mark}` : ""}`}
+        onMouseEnter={() => this.setState({ hovered: true })} onMouseLeave={() => this.setState({ hovered: false })}
+        onClick={() => activate(index)} onDblClick={() => row !== undefined && open(row, index)}>
+        {columns.map((it) => cell(it, row === undefined ? <span class="bone" aria-hidden="true" /> : it.render(row, live), "gridcell"))}
+      </div>
+    );
+  }
+}
+
+function cell(it: Column<never>, content: ComponentChildren, role: "gridcell" | "columnheader"): JSX.Element {
+  return <div key={it.id} role={role} class={`cell c-${it.id}${it.wide ? " wide-only" : ""}${it.end ? " end" : ""}`}>{content}</div>;
+}
+
+/** Height of the column titles with their line. */
+const HEAD = 36;
 /** Pixels for one line of a wheel that counts in lines. */
 const LINE = 16;
 
@@ -125,11 +169,12 @@ export function Grid<T>(props: Props<T>): JSX.Element {
 
   const template = columns.map((it) => it.width).join(" ");
   const narrow = columns.filter((it) => !it.wide).map((it) => it.width).join(" ");
-  const cell = (it: Column<T>, content: ComponentChildren, role: "gridcell" | "columnheader") => (
-    <div key={it.id} role={role} class={`cell c-${it.id}${it.wide ? " wide-only" : ""}${it.end ? " end" : ""}`}>{content}</div>
-  );
+  const slots = Math.ceil(view / height) + 1;
+  const opened = useRef(props.open);
+  opened.current = props.open;
+  const openRow = useCallback((it: T, index: number) => opened.current?.(it, index), []);
   return (
-    <div class="grid" style={{ "--columns": template, "--columns-narrow": narrow }}>
+    <div class="grid" style={{ "--columns": template, "--columns-narrow": narrow, "--rows-high": `${Math.min(total * height, TALLEST) + HEAD}px` }}>
       <div role="grid" aria-label={props.label} aria-rowcount={total + 1} aria-multiselectable={props.select ? true : undefined} tabIndex={0} class="grid-focus"
         aria-activedescendant={activeRow ? `${id}-${current}` : undefined} onKeyDown={key}>
         <div role="rowgroup" class="grid-head">
@@ -142,15 +187,9 @@ export function Grid<T>(props: Props<T>): JSX.Element {
                 {Array.from({ length: shown }, (_, n) => {
                   const index = first + n;
                   const it = row(index);
-                  const mark = it && props.marked?.(it);
                   return (
-                    <div key={index} id={`${id}-${index}`} role="row" aria-rowindex={index + 2} style={{ height: `${height}px` }}
-                      aria-selected={props.select ? Boolean(it && props.selected?.(it)) : index === current}
-                      class={`row${index === current ? " active" : ""}${it && props.selected?.(it) ? " selected" : ""}${mark ? ` ${mark}` : ""}`}
-                      onClick={() => setActive(index)} onDblClick={() => it && props.open?.(it, index)}>
-                      {it ? columns.map((column) => cell(column, column.render(it, index === current), "gridcell"))
-                        : columns.map((column) => cell(column, <span class="bone" aria-hidden="true" />, "gridcell"))}
-                    </div>
+                    <GridRow key={index % slots} id={`${id}-${index}`} index={index} row={it} columns={columns as readonly Column<unknown>[]} height={height} active={index === current}
+                      selected={it ? props.selected?.(it) ?? false : false} selectable={props.select !== undefined} mark={(it && props.marked?.(it)) ?? ""} activate={setActive} open={openRow as (row: unknown, index: number) => void} />
                   );
                 })}
               </div>

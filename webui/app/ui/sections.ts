@@ -21,6 +21,7 @@ export const SECTIONS: readonly Section[] = [
   { id: "trace", title: "Message trace", icon: "trace", key: "t", group: "Mail", also: "search message find" },
   { id: "spool", title: "Spool", icon: "spool", key: "q", group: "Mail", also: "queue waiting held deferred" },
   { id: "sites", title: "Sites", icon: "sites", key: "s", group: "Systems", also: "hosts probe override health" },
+  { id: "directory", title: "Directory", icon: "directory", key: "d", group: "Systems", also: "ldap recipients drift sync" },
   { id: "alerts", title: "Alerts", icon: "alerts", key: "a", group: "Systems", also: "alarms runbook" },
   { id: "people", title: "People and access", icon: "people", key: "w", group: "Administration", also: "users roles sessions password" },
   { id: "audit", title: "Audit", icon: "audit", key: "u", group: "Administration", also: "log chain" },

@@ -57,9 +57,9 @@ function Header({ menu, open }: { menu: () => void; open: boolean }): JSX.Elemen
       <Link />
       <span class="grow" />
       <button type="button" class="search-button" onClick={() => { paletteOpen.value = true; }}><Icon name="trace" /><span>Go to…</span><kbd>Ctrl K</kbd></button>
-      <button type="button" class="plain-button wide-only" aria-label={prefs.value.utc ? "Time in UTC; switch to local" : "Local time; switch to UTC"} onClick={() => setPref("utc", !prefs.value.utc)}><Clock /></button>
+      <button type="button" class="plain-button wide-only" title={prefs.value.utc ? "Show local time" : "Show UTC"} onClick={() => setPref("utc", !prefs.value.utc)}><Clock /></button>
       <details class="menu">
-        <summary aria-label="Account"><Icon name="people" /><span class="wide-only">{who.value?.name}</span><Icon name="down" size={12} /></summary>
+        <summary><Icon name="people" /><span class="visually-hidden">Account </span><span class="wide-only">{who.value?.name}</span><Icon name="down" size={12} /></summary>
         <div class="menu-body">
           <p><strong>{who.value?.name}</strong><br /><span class="muted">{capital(who.value?.role ?? "")}</span></p>
           <a class="menu-item" href={href("settings")}>Preferences</a>

@@ -1,7 +1,7 @@
 // Times as the reader chose to see them, and their age.
 import { signal } from "@preact/signals";
 import type { JSX } from "preact";
-import { ago, clock } from "../lib/format.ts";
+import { ago, clock, span } from "../lib/format.ts";
 import { prefs } from "../lib/prefs.ts";
 
 export const now = signal(Date.now());
@@ -14,7 +14,12 @@ export function At({ time, age = false }: { time: string | number | null | undef
   return <time dateTime={iso} title={age ? exact : ago(time)} class="nowrap">{age ? ago(time, now.value) : exact}</time>;
 }
 
-/** The age of something that is `seconds` old. */
+/** How long it has been so: "for 12 min". */
+export function Since({ time }: { time: string }): JSX.Element {
+  const seconds = Math.max(0, (now.value - new Date(time).getTime()) / 1000);
+  return <time dateTime={time} title={clock(time, prefs.value.utc)} class="nowrap">for {span(seconds)}</time>;
+}
+
 export function Clock(): JSX.Element {
   const { utc } = prefs.value;
   return <span class="clock mono">{clock(now.value, utc, false)}<span class="muted"> {utc ? "UTC" : "local"}</span></span>;

@@ -1,0 +1,62 @@
+//! The console: its types against the API, its checks, its tests in node and in a browser.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::process::{Tally, command, on_path, root, run, run_counted, target_dir};
+
+fn folder() -> PathBuf {
+    root().join("webui")
+}
+
+fn node(args: &[&str]) -> Command {
+    let mut node = command("node", args);
+    node.current_dir(folder());
+    node
+}
+
+/// What the checks and tests need beyond what the build does.
+pub(crate) fn install() -> Result<()> {
+    if !on_path("node") || !on_path("npm") {
+        bail!("the console wants Node.js 20 or later, with npm");
+    }
+    let installed = folder().join("node_modules");
+    let time = |path: PathBuf| path.metadata().and_then(|it| it.modified());
+    let wanted = time(folder().join("package-lock.json")).context("package-lock.json")?;
+    let fresh = time(installed.join(".package-lock.json")).is_ok_and(|it| it >= wanted);
+    if fresh && installed.join("axe-core").exists() && installed.join("typescript").exists() {
+        return Ok(());
+    }
+    run(command("npm", &["ci"]).current_dir(folder()))
+}
+
+/// Writes `app/api/types.ts` from `docs/reference/openapi.json`.
+pub(crate) fn write_types() -> Result<()> {
+    run(&mut node(&["types.mjs", "../docs/reference/openapi.json"]))
+}
+
+/// The types are those of the API, and the console is right by them.
+pub(crate) fn check() -> Result<()> {
+    install()?;
+    run(&mut node(&["types.mjs", "../docs/reference/openapi.json", "--check"]))?;
+    run(&mut node(&["node_modules/typescript/bin/tsc", "--noEmit"]))
+}
+
+/// Logic in node, then every screen in a browser against the release build.
+pub(crate) fn test() -> (Result<()>, Tally) {
+    if let Err(error) = install() {
+        return (Err(error), Tally { passed: 0, failed: 1 });
+    }
+    let reporter = ["--test", "--test-reporter=tap", "--test-concurrency=1"];
+    let files = [
+        "tests/unit/logic.test.mjs",
+        "tests/browser/tasks.test.mjs",
+        "tests/browser/plans.test.mjs",
+        "tests/browser/accessible.test.mjs",
+        "tests/browser/million.test.mjs",
+    ];
+    let args: Vec<&str> = reporter.into_iter().chain(files).collect();
+    run_counted(node(&args).env("CAUSEWAY", target_dir().join("release/causeway")))
+}
