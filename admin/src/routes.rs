@@ -162,7 +162,7 @@ fn closed(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .layer(from_fn_with_state(Arc::clone(shared), guarded))
 }
 
-fn with_segment(collection: &str, rest: &str) -> String {
+pub(crate) fn with_segment(collection: &str, rest: &str) -> String {
     format!("{collection}/{{name}}{rest}")
 }
 
@@ -186,7 +186,7 @@ fn deadline(path: &str) -> Duration {
         path::LEDGER_VERIFY,
         path::AUDIT_VERIFY,
     ];
-    let long = long.contains(&path);
+    let long = long.contains(&path) || path.starts_with(path::DIRECTORY_SOURCES);
     let probe = path.starts_with(path::SITES) && path.ends_with("/probe");
     Duration::from_secs(match (long, probe) {
         (true, _) => 300,

@@ -24,7 +24,8 @@ pub struct Explanation {
     pub address: String,
     pub generation: u64,
     pub steps: Vec<Step>,
-    /// `deliver`, `hold` or `reject`.
+    /// `deliver`, `hold`, `reject`, `defer` (it is not known whether the recipient exists), or `ask`
+    /// (a site is asked whether it does).
     pub verdict: String,
     /// Where to: a site's name, or a domain that is looked up by MX. `null` for a refusal.
     pub hop: Option<String>,

@@ -46,6 +46,11 @@ pub use queue::{
     Acted, Action, ActionRequest, Hop, QueueList, QueueQuery, QueueState, QueueSummary,
     QueuedMessage, QueuedRecipient, Selector, SelectorError,
 };
+pub use recipients::{
+    DirectoryImport, DirectoryMistake, DirectorySource, DirectoryState, DirectoryStatus,
+    DirectorySync, Drift, DriftKind, DriftList, DriftQuery, PendingRemovals, Recipient,
+    RecipientList, RecipientQuery, SyncRequest,
+};
 pub use schemas::schemas;
 pub use site::{
     Host, Override, OverrideRequest, OverrideTo, Probe, ProbeStage, Site, SiteList, SiteState,

@@ -35,6 +35,10 @@ pub const MOVES_SYNC: &str = "/api/v1/moves/sync";
 pub const TRACE: &str = "/api/v1/trace";
 pub const STREAM: &str = "/api/v1/stream";
 pub const LEDGER_VERIFY: &str = "/api/v1/ledger/verify";
+pub const DIRECTORY: &str = "/api/v1/directory";
+pub const DIRECTORY_RECIPIENTS: &str = "/api/v1/directory/recipients";
+pub const DIRECTORY_SOURCES: &str = "/api/v1/directory/sources";
+pub const DIRECTORY_DRIFT: &str = "/api/v1/directory/drift";
 
 pub const SESSION: &str = "/api/v1/session";
 pub const SESSIONS: &str = "/api/v1/sessions";

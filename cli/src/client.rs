@@ -92,6 +92,7 @@ impl<'a> Ask<'a> {
             || self.path.starts_with(api::path::AUDIT_VERIFY)
             || self.path.starts_with(api::path::TABLE_VERIFY)
             || self.path.ends_with("/probe")
+            || self.path.ends_with("/sync")
             || (self.path.starts_with(api::path::PLANS) && self.method == Method::POST);
         if long { LONG_ANSWER_FOR } else { ANSWER_FOR }
     }

@@ -8,12 +8,13 @@ use mail::{SiteName, Unlisted};
 
 use crate::reader::Reader;
 use crate::suggest;
-use crate::types::{CertificateSenders, Config, Hosts};
+use crate::types::{CertificateSenders, Config, DirectoryKind, Hosts, LdapSource, LdapTls};
 use crate::{Host, HostPort};
 
 pub(crate) fn check(config: &Config, reader: &mut Reader) {
     names_once(config, reader);
     sites_exist(config, reader);
+    directories_exist(config, reader);
     binds_apart(config, reader);
     no_loop(config, reader);
     networks_narrow(config, reader);
@@ -90,6 +91,37 @@ fn sites_exist(config: &Config, reader: &mut Reader) {
             reader.note(&key, message.clone());
         }
     }
+}
+
+fn directories_exist(config: &Config, reader: &mut Reader) {
+    let known = || config.directories.iter().map(|it| it.name.as_str());
+    for domain in &config.relay_domains {
+        for name in domain.directories.iter().filter(|it| !known().any(|known| known == *it)) {
+            let key = format!("relay_domain[{}].directory", domain.name);
+            let hint = suggest::hint(name, known());
+            let message = format!("there is no [directory.{name}]{hint}");
+            reader.note(&key, message);
+        }
+    }
+    for source in &config.directories {
+        let key = format!("directory.{}", source.name);
+        match &source.kind {
+            DirectoryKind::CallOut { site } if !config.sites.iter().any(|it| it.name == *site) => {
+                let message = format!("there is no site {:?}", site.as_str());
+                reader.note(&format!("{key}.site"), message);
+            }
+            DirectoryKind::Ldap(ldap) if is_in_clear(ldap) => {
+                let message = "the password and all addresses go over the wire in clear";
+                reader.warn(&format!("{key}.tls"), message);
+            }
+            DirectoryKind::Ldap(_) | DirectoryKind::Csv { .. } => (),
+            DirectoryKind::CallOut { .. } => (),
+        }
+    }
+}
+
+fn is_in_clear(ldap: &LdapSource) -> bool {
+    ldap.tls == LdapTls::None && !ldap.url.starts_with("ldaps://")
 }
 
 /// The keys that name `site` as the home of unlisted recipients.

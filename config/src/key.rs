@@ -15,7 +15,10 @@ pub(crate) struct Key {
 /// What a value must look like. Numbers carry the range that is accepted.
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
+    /// A short name.
     Text,
+    /// Whatever is not empty.
+    Line,
     Domain,
     Path,
     /// `ADDRESS:PORT`
@@ -45,6 +48,8 @@ pub(crate) enum Kind {
     Hosts,
     Addresses,
     Names,
+    /// Names of sections.
+    Sections,
     Durations {
         max_s: u64,
     },
@@ -82,7 +87,7 @@ impl Kind {
     /// What is wanted, for the reference page.
     pub(crate) fn describe(self) -> String {
         match self {
-            Self::Text => "text".into(),
+            Self::Text | Self::Line => "text".into(),
             Self::Domain => "domain name".into(),
             Self::Path => "path".into(),
             Self::Bind => "ADDRESS:PORT".into(),
@@ -99,6 +104,7 @@ impl Kind {
             Self::Networks => "list of networks".into(),
             Self::Hosts => "list of HOST or HOST:PORT".into(),
             Self::Addresses => "list of ADDRESS:PORT".into(),
+            Self::Sections => "list of names".into(),
             Self::Names => "list of DNS names".into(),
             Self::Windows => "list of windows of time".into(),
             Self::Durations { max_s } => format!("list of durations up to {}", span_text(max_s)),

@@ -38,7 +38,7 @@ pub use reference::reference;
 pub use reload::Reload;
 pub use types::{
     Admin, BareNewline, BatchSynced, CertificateSenders, Chunking, Config, DeliverySettings,
-    DeliveryTimeouts, Hosts, IpPreference, Limits, Listener, Log, LogFormat, Portal, Rails,
-    RailsCheck, RecipientCheck, RelayDomain, Role, Routing, SecondPerson, Server, Site,
-    SpoolSettings, TlsFiles, TlsPolicy,
+    DeliveryTimeouts, DirectoryKind, DirectorySource, Hosts, IpPreference, LdapSource, LdapTls,
+    Limits, Listener, Log, LogFormat, Portal, Rails, RailsCheck, RecipientCheck, RelayDomain, Role,
+    Routing, SecondPerson, Server, Site, SpoolSettings, TlsFiles, TlsPolicy,
 };

@@ -11,7 +11,7 @@ use toml::de::DeTable;
 use crate::mistakes::{Mistakes, Notes};
 use crate::reader::Reader;
 use crate::sections;
-use crate::types::{Config, TlsFiles};
+use crate::types::{Config, DirectoryKind, TlsFiles};
 
 /// Nobody writes more than this by hand.
 const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -150,6 +150,7 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
 enum Content {
     Certificates,
     Key,
+    Password,
     /// The gateway makes it when it is not there.
     Token,
 }
@@ -160,7 +161,7 @@ impl Content {
         match self {
             Self::Certificates => Some(("-----BEGIN CERTIFICATE-----", "certificate")),
             Self::Key => Some(("PRIVATE KEY-----", "private key")),
-            Self::Token => None,
+            Self::Password | Self::Token => None,
         }
     }
 }
@@ -179,6 +180,14 @@ fn named_files(config: &Config) -> Vec<(String, &PathBuf, Content)> {
         add_pair(&mut files, &path, names, site.client_certificate.as_ref());
         let ca_file = site.ca_file.iter();
         files.extend(ca_file.map(|it| (format!("{path}.ca_file"), it, Content::Certificates)));
+    }
+    for source in &config.directories {
+        let DirectoryKind::Ldap(ldap) = &source.kind else { continue };
+        let key = |name: &str| format!("directory.{}.{name}", source.name);
+        let ca_file = ldap.ca_file.iter();
+        files.extend(ca_file.map(|it| (key("ca_file"), it, Content::Certificates)));
+        let password = ldap.bind.iter();
+        files.extend(password.map(|it| (key("password_file"), &it.1, Content::Password)));
     }
     let token = config.admin.token_file.iter();
     files.extend(token.map(|it| ("admin.token_file".to_owned(), it, Content::Token)));
@@ -235,13 +244,13 @@ fn check_mode(path: &Path, mode: u32, content: Content) -> Result<Option<String>
     let shown = path.display();
     match content {
         Content::Certificates => Ok(None),
-        Content::Key | Content::Token if mode & 0o002 != 0 => {
+        Content::Key | Content::Password | Content::Token if mode & 0o002 != 0 => {
             Err(format!("everyone can change {shown}: run chmod o-rwx {shown}"))
         }
-        Content::Key | Content::Token if mode & 0o004 != 0 => {
+        Content::Key | Content::Password | Content::Token if mode & 0o004 != 0 => {
             Ok(Some(format!("everyone can read {shown}: run chmod o-rwx {shown}")))
         }
-        Content::Key | Content::Token => Ok(None),
+        Content::Key | Content::Password | Content::Token => Ok(None),
     }
 }
 

@@ -28,6 +28,8 @@ pub struct Config {
     pub limits: Limits,
     pub delivery: DeliverySettings,
     pub recipient_check: RecipientCheck,
+    /// In the order of the file: the first that has an address has it.
+    pub directories: Vec<DirectorySource>,
     pub log: Log,
     /// Every key with the value in force, as text, in the order of the reference page.
     pub(crate) settings: Vec<Setting>,
@@ -158,6 +160,8 @@ pub enum Chunking {
 pub struct RelayDomain {
     pub name: Domain,
     pub unlisted: Unlisted,
+    /// Who must know a recipient that is not in the table; empty: nobody.
+    pub directories: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -344,6 +348,60 @@ pub struct DeliveryTimeouts {
     /// For the reply after the final dot.
     pub data_done: Duration,
     pub quit: Duration,
+}
+
+/// Where recipients and their addresses are known from.
+#[derive(Clone, Debug)]
+pub struct DirectorySource {
+    pub name: String,
+    pub kind: DirectoryKind,
+    /// How often it is read.
+    pub refresh: Duration,
+    /// Its copy counts as stale at this age; `None`: never.
+    pub stale_after: Option<Duration>,
+    /// A sync that takes away more addresses than both of these asks first.
+    pub removals_max: usize,
+    pub removals_percent_max: u8,
+    pub recipients_max: usize,
+    /// Addresses of one recipient.
+    pub addresses_max: usize,
+}
+
+#[derive(Clone, Debug)]
+pub enum DirectoryKind {
+    Ldap(LdapSource),
+    /// `None`: it comes by `causeway directory import`.
+    Csv {
+        file: Option<PathBuf>,
+    },
+    CallOut {
+        site: SiteName,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub struct LdapSource {
+    /// `ldap://HOST:PORT` or `ldaps://HOST:PORT`.
+    pub url: String,
+    pub tls: LdapTls,
+    pub ca_file: Option<PathBuf>,
+    /// `None`: anonymous.
+    pub bind: Option<(String, PathBuf)>,
+    pub base: String,
+    pub filter: String,
+    pub page_size: u16,
+    pub full_refresh: Duration,
+    /// To connect, and for each answer.
+    pub timeout: Duration,
+    /// For one sync as a whole.
+    pub sync_timeout: Duration,
+}
+
+/// What `ldap://` does about encryption; `ldaps://` always encrypts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LdapTls {
+    StartTls,
+    None,
 }
 
 /// How sites are asked whether they know a recipient, without mail.

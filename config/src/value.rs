@@ -94,6 +94,10 @@ impl Value for String {
                     it.parse::<Domain>().ok().filter(|it| !it.is_literal()).map(|it| it.to_string())
                 })
             }
+            Kind::Line => parsed(raw, faults, "a text that is not empty", |it| {
+                let is_line = !it.trim().is_empty() && !it.chars().any(char::is_control);
+                is_line.then(|| it.to_owned())
+            }),
             _ => parsed(raw, faults, NAME_WANT, |it| is_name(it).then(|| it.to_owned())),
         }
     }

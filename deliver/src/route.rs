@@ -6,7 +6,8 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 use directory::Directory;
 use mail::{Address, AddressKey, Recipient, RecipientKind, Reply, SiteName, Timestamp};
-use router::{Admission, Decision, Domains, Facts, HoldReason, Route, SiteStates, Table};
+use recipients::Recipients;
+use router::{Admission, Decision, Domains, Facts, HoldReason, Known, Route, SiteStates, Table};
 
 use crate::hop::HopKey;
 use crate::queue::leg::Hold;
@@ -19,6 +20,7 @@ pub struct Routes {
     /// Keyed anew in each process, so that nobody can choose addresses that collide.
     hasher: RandomState,
     smart_host: bool,
+    recipients: Option<Recipients>,
 }
 
 /// What the table says of one recipient.
@@ -51,7 +53,19 @@ impl Routes {
             sites: ArcSwap::from_pointee(SiteStates::default()),
             hasher: RandomState::new(),
             smart_host,
+            recipients: None,
         }
+    }
+
+    /// Lets the directories have a say.
+    #[must_use]
+    pub fn with_recipients(mut self, recipients: Recipients) -> Self {
+        self.recipients = Some(recipients);
+        self
+    }
+
+    pub fn recipients(&self) -> Option<&Recipients> {
+        self.recipients.as_ref()
     }
 
     pub fn directory(&self) -> &Arc<Directory> {
@@ -87,7 +101,14 @@ impl Routes {
     ) -> R {
         let table = self.directory.current();
         let (domains, sites) = (self.domains.load(), self.sites.load());
-        let facts = Facts { table: &table, domains: &domains, sites: &sites, admission };
+        let known = self.recipients.as_ref().map(Recipients::view);
+        let facts = Facts {
+            table: &table,
+            domains: &domains,
+            sites: &sites,
+            admission,
+            known: known.as_ref().map(|it| it as &dyn Known),
+        };
         then(&router::decide(&facts, address))
     }
 
@@ -97,6 +118,7 @@ impl Routes {
             table: self.directory.current(),
             domains: self.domains.load(),
             sites: self.sites.load(),
+            known: self.recipients.as_ref().map(Recipients::view),
             routes: self,
         }
     }
@@ -111,6 +133,7 @@ pub struct View<'a> {
     table: Guard<Arc<Table>>,
     domains: Guard<Arc<Domains>>,
     sites: Guard<Arc<SiteStates>>,
+    known: Option<recipients::View<'a>>,
     routes: &'a Routes,
 }
 
@@ -127,27 +150,27 @@ impl View<'_> {
 
     /// How `site` would be told of a recipient.
     pub fn onward(&self, site: &SiteName, address: &Address) -> Address {
-        let facts = Facts {
+        let facts = self.facts();
+        let decision = router::decide(&facts, address);
+        router::onward(&self.domains, site, decision.named(), decision.entry())
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        Facts {
             table: &self.table,
             domains: &self.domains,
             sites: &self.sites,
             admission: Admission::Any,
-        };
-        let decision = router::decide(&facts, address);
-        router::onward(&self.domains, site, address, decision.entry())
+            known: self.known.as_ref().map(|it| it as &dyn Known),
+        }
     }
 
     /// Where an accepted recipient goes now. `Err`: the table of this moment has no place for it.
     pub fn destination(&self, recipient: &Recipient) -> Result<Destination, Reply> {
-        let facts = Facts {
-            table: &self.table,
-            domains: &self.domains,
-            sites: &self.sites,
-            admission: Admission::Any,
-        };
+        let facts = self.facts();
         let decision = router::decide(&facts, &recipient.address);
         let entry = decision.entry();
-        let key = entry.map_or_else(|| recipient.address.key(), |it| it.address.key());
+        let key = decision.mailbox().key();
         let (hop, hold) = match (&recipient.kind, decision.route.clone()) {
             // The copy of a mailbox that is being cut over waits as the mail itself does.
             (RecipientKind::Copy { site }, Route::Hold { reason: HoldReason::Cutover, .. }) => {
@@ -167,7 +190,7 @@ impl View<'_> {
             (_, Route::Reject(reply)) => return Err(reply),
         };
         let onward = match &hop {
-            HopKey::Site(site) => router::onward(&self.domains, site, &recipient.address, entry),
+            HopKey::Site(site) => router::onward(&self.domains, site, decision.named(), entry),
             HopKey::Domain(_) | HopKey::SmartHost => recipient.address.clone(),
         };
         Ok(Destination {

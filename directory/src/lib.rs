@@ -22,7 +22,9 @@ mod revision;
 mod store;
 mod syncs;
 
-pub use csv::{FileOptions, Format, RowError, TableFile, export_csv, parse_csv, parse_file};
+pub use csv::{
+    FileOptions, Format, RowError, TableFile, csv_records, export_csv, parse_csv, parse_file,
+};
 pub use cutovers::{Cutover, CutoverClock};
 pub use directory::{Committed, Directory, EditRequest};
 pub use error::{ApplyError, DirectoryError, EditError};

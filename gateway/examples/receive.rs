@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::Config;
-use gateway::{GatewayMetrics, Parts, Policy, Server, Shards};
+use gateway::{GatewayMetrics, Judged, Parts, Policy, Server, Shards};
 use mail::{Path, Reply};
 use prometheus::Registry;
 use router::Admission;
@@ -30,11 +30,12 @@ use tokio_util::task::TaskTracker;
 struct Anybody;
 
 impl Policy for Anybody {
-    fn recipient(&self, path: Path, _: Admission) -> Verdict {
-        match path {
+    fn recipient(&self, path: Path, _: Admission) -> Judged {
+        let verdict = match path {
             Path::Mailbox(address) => Verdict::Accept { address, copy_to: None },
             Path::Postmaster => Verdict::Refuse(Reply::new(550, (5, 1, 1), "No such mailbox")),
-        }
+        };
+        verdict.into()
     }
 }
 

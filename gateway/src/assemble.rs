@@ -1,9 +1,13 @@
 //! From the configuration's words to what each crate is built from. No I/O but reading certificates.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use config::{Chunking, Config, HostPort, Hosts, IpPreference, Site};
+use config::{
+    Chunking, Config, DirectoryKind, DirectorySource, HostPort, Hosts, IpPreference, LdapTls, Site,
+    TlsPolicy,
+};
 use deliver::mx::{Resolver, ResolverSettings, SetupError as MxSetupError};
 use deliver::queue::Batch;
 use deliver::retry::RetrySettings;
@@ -11,6 +15,7 @@ use deliver::tls::{ClientTls, TlsError};
 use deliver::{HopSettings, Settings};
 use mail::SiteName;
 use router::{Domains, Rules};
+use rustls::ClientConfig;
 
 /// A batch ends with the message that passes this many octets, so that large ones spread over connections.
 const BATCH_BYTES: u64 = 256 * 1024;
@@ -28,11 +33,49 @@ pub(crate) fn domains(config: &Config) -> Domains {
             .iter()
             .map(|it| (it.name.clone(), it.unlisted.clone()))
             .collect(),
+        directories: config
+            .relay_domains
+            .iter()
+            .filter(|it| !it.directories.is_empty())
+            .map(|it| {
+                (it.name.clone(), it.directories.iter().map(|it| it.as_str().into()).collect())
+            })
+            .collect(),
         sites: config.sites.iter().map(|it| (it.name.clone(), it.recipient.clone())).collect(),
         subaddress_separator: config.routing.subaddress_separator,
         copy_while_syncing: config.routing.copy_while_syncing.clone(),
         postmaster: config.routing.postmaster.clone(),
     })
+}
+
+/// A directory with its TLS, if it has any.
+type Directory = (DirectorySource, Option<Arc<ClientConfig>>);
+
+/// Each directory with its TLS.
+///
+/// # Errors
+/// When a trust store cannot be read.
+pub(crate) fn directories(config: &Config) -> Result<Vec<Directory>, TlsError> {
+    let tls = |it: &DirectorySource| -> Result<Option<Arc<ClientConfig>>, TlsError> {
+        match &it.kind {
+            DirectoryKind::Ldap(ldap)
+                if ldap.tls == LdapTls::StartTls || ldap.url.starts_with("ldaps://") =>
+            {
+                let tls = ClientTls::new(TlsPolicy::Verify, None, ldap.ca_file.clone())?;
+                Ok(tls.snapshot())
+            }
+            DirectoryKind::Ldap(_) | DirectoryKind::Csv { .. } | DirectoryKind::CallOut { .. } => {
+                Ok(None)
+            }
+        }
+    };
+    config.directories.iter().map(|it| Ok((it.clone(), tls(it)?))).collect()
+}
+
+/// How directories' files are split: as the table's are.
+pub(crate) fn split(text: &str) -> Vec<recipients::FileRow> {
+    let row = |(line, cells)| recipients::FileRow { line, cells };
+    directory::csv_records(text).map(row).collect()
 }
 
 /// # Errors

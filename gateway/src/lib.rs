@@ -41,7 +41,7 @@ mod wire;
 pub use bind::BindError;
 pub use logging::{LogError, LogGuard, start as start_logging};
 pub use metrics::GatewayMetrics;
-pub use policy::{Handoff, Policy};
+pub use policy::{Handoff, Judged, Policy};
 pub use reference::metrics_reference;
 pub use reload::load_config;
 pub use server::{Parts, Prepared, Server, Serving, Shutdown, StartError, finish};

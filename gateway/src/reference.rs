@@ -10,6 +10,7 @@ use access::AccessMetrics;
 use admin::AdminMetrics;
 use deliver::DeliverMetrics;
 use directory::DirectoryMetrics;
+use recipients::RecipientsMetrics;
 use spool::SpoolMetrics;
 
 use crate::GatewayMetrics;
@@ -37,6 +38,7 @@ fn all() -> prometheus::Result<Vec<Box<dyn Collector>>> {
     all.extend(SpoolMetrics::new().collectors());
     all.extend(DeliverMetrics::new(&registry)?.collectors());
     all.extend(DirectoryMetrics::register(&registry)?.collectors());
+    all.extend(RecipientsMetrics::register(&registry)?.collectors());
     all.extend(AdminMetrics::register(&registry)?.collectors());
     all.extend(AccessMetrics::register(&registry)?.collectors());
     Ok(all)

@@ -18,6 +18,7 @@ use directory::{Directory, DirectoryMetrics};
 use events::Events;
 use mail::Timestamp;
 use prometheus::Registry;
+use recipients::Recipients as KnownRecipients;
 use spool::{RealDisk, Recovery, Spool, SpoolMetrics, SystemClock};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -169,7 +170,7 @@ pub(crate) fn start(
 
     let spool_metrics = SpoolMetrics::new();
     let (spool, recovery) = open_spool(&config, &spool_metrics, &registry)?;
-    let routes = open_routes(&config, &registry)?;
+    let routes = open_routes(&config, &registry, (&tracker, &stop))?;
     let events = Events::new(began.1.as_micros(), config.admin.stream_listeners_max, stop.clone());
     let delivery = Delivery::new(deliver::Parts {
         spool: spool.clone(),
@@ -189,15 +190,14 @@ pub(crate) fn start(
     let to_deliver = delivery.clone();
     let parts = Parts {
         spool: spool.clone(),
-        policy: Arc::new(Recipients::new(Arc::clone(&routes))),
+        policy: Arc::new(Recipients::new(Arc::clone(&routes), delivery.clone())),
         handoff: Arc::new(move |message| to_deliver.submit(message)),
         events: events.clone(),
         metrics,
         tracker: tracker.clone(),
         stop: stop.clone(),
     };
-    let server = Server::bind(&config, shards.handles().len(), parts)
-        .tried(|| "cannot listen for mail".into())?;
+    let server = bind_mail(&config, shards, parts)?;
     let admin = bind_admin(config.admin.bind)?;
     let serving = server.serve(shards, control.handle()).tried(|| "cannot serve".into())?;
 
@@ -239,6 +239,10 @@ pub(crate) fn start(
     Ok(Started { control: backend, spool, tracker, stop })
 }
 
+fn bind_mail(config: &Config, shards: &Shards, parts: Parts) -> Result<Server, RunError> {
+    Server::bind(config, shards.handles().len(), parts).tried(|| "cannot listen for mail".into())
+}
+
 fn metrics_twice() -> String {
     "cannot register metrics".into()
 }
@@ -256,6 +260,25 @@ fn open_spool(
         .tried(|| format!("cannot open the spool in {}", root.display()))
 }
 
+fn open_recipients(
+    config: &Config,
+    registry: &Registry,
+    (tracker, stop): (&TaskTracker, &CancellationToken),
+) -> Result<KnownRecipients, RunError> {
+    let path = recipients::file_in(&config.server.data_dir);
+    let parts = recipients::Parts {
+        path: path.clone(),
+        sources: assemble::directories(config)
+            .tried(|| "cannot set up TLS for the directories".into())?,
+        metrics: recipients::RecipientsMetrics::register(registry).tried(metrics_twice)?,
+        split: assemble::split,
+        tracker: tracker.clone(),
+        stop: stop.clone(),
+    };
+    KnownRecipients::open(parts)
+        .tried(|| format!("cannot open the copies of the directories in {}", path.display()))
+}
+
 /// What operators ordered of the sites, in force again.
 fn open_overrides(
     data_dir: &Path,
@@ -269,13 +292,20 @@ fn open_overrides(
     Ok(overrides)
 }
 
-fn open_routes(config: &Config, registry: &Registry) -> Result<Arc<Routes>, RunError> {
+fn open_routes(
+    config: &Config,
+    registry: &Registry,
+    (tracker, stop): (&TaskTracker, &CancellationToken),
+) -> Result<Arc<Routes>, RunError> {
+    let known = open_recipients(config, registry, (tracker, stop))?;
+    tracker.spawn(known.clone().run());
     let path = config.server.data_dir.join("table.db");
     let metrics = DirectoryMetrics::register(registry).tried(metrics_twice)?;
     let directory = Directory::open(&path, metrics)
         .tried(|| format!("cannot open the table in {}", path.display()))?;
     let smart_host = config.delivery.smart_host.is_some();
-    Ok(Arc::new(Routes::new(Arc::new(directory), assemble::domains(config), smart_host)))
+    let routes = Routes::new(Arc::new(directory), assemble::domains(config), smart_host);
+    Ok(Arc::new(routes.with_recipients(known)))
 }
 
 /// Accounts, tokens, sessions and the audit log.

@@ -17,6 +17,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::limits::Slot;
 use crate::pace::Pace;
+use crate::policy::Judged;
 use crate::proxy;
 use crate::receive::{Body, Relief};
 use crate::settings::{Sender, Settings, contains};
@@ -119,6 +120,8 @@ struct Shell {
     /// Input that was read and not used yet.
     rest: Vec<u8>,
     body: Option<Box<Body>>,
+    /// Somebody was asked about the last recipient.
+    asking: Option<Pin<Box<dyn Future<Output = Verdict> + Send>>>,
     pace: Pace,
     stopped: Pin<Box<WaitForCancellationFutureOwned>>,
     _slot: Slot,
@@ -169,6 +172,7 @@ impl Shell {
             out: Vec::new(),
             rest,
             body: None,
+            asking: None,
             pace: Pace::start(),
             settings,
             stopped: Box::pin(shared.stop.clone().cancelled_owned()),
@@ -211,10 +215,12 @@ impl Shell {
                     self.advance_rest()
                 }
                 Step::Close => return Ok(End::Closed),
-                // Answered within `advance`.
-                Step::Sender { .. } | Step::Recipient(_) | Step::Open | Step::Discard => {
+                Step::Recipient(_) => {
+                    Box::pin(self.ask_on()).await;
                     self.advance_rest()
                 }
+                // Answered within `advance`.
+                Step::Sender { .. } | Step::Open | Step::Discard => self.advance_rest(),
             };
         }
     }
@@ -283,14 +289,33 @@ impl Shell {
             config::Role::Relay => Admission::Any,
             config::Role::Mx | config::Role::Submission => Admission::RelayDomainsOnly,
         };
-        let verdict = self.shared.policy.recipient(path, admission);
+        match self.shared.policy.recipient(path.clone(), admission) {
+            Judged::Now(verdict) => {
+                self.answer_recipient(verdict);
+                None
+            }
+            Judged::Later(verdict) => {
+                self.asking = Some(verdict);
+                Some(Step::Recipient(path))
+            }
+        }
+    }
+
+    /// Waits for whoever was asked about a recipient; the client may give up meanwhile.
+    async fn ask_on(&mut self) {
+        let Some(verdict) = self.asking.take() else { return };
+        let verdict = verdict.await;
+        self.answer_recipient(verdict);
+        self.pace.renew();
+    }
+
+    fn answer_recipient(&mut self, verdict: Verdict) {
         let counter = match &verdict {
             Verdict::Accept { .. } => &self.listener.metrics.recipients_accepted,
             Verdict::Refuse(_) => &self.listener.metrics.recipients_refused,
         };
         counter.inc();
         self.session.recipient(verdict, &mut self.out);
-        None
     }
 
     fn open_body(&mut self) -> Option<Step> {

@@ -50,8 +50,13 @@ fn main() {
     println!("look-up         {} ns ({found} found)", start.elapsed().as_nanos() / ROWS as u128);
 
     let sites = SiteStates::default();
-    let facts =
-        Facts { table: &table, domains: &domains, sites: &sites, admission: Admission::Any };
+    let facts = Facts {
+        table: &table,
+        domains: &domains,
+        sites: &sites,
+        admission: Admission::Any,
+        known: None,
+    };
     let start = Cpu::now();
     for n in 0..ROWS {
         black_box(decide(&facts, black_box(&addresses[n.wrapping_mul(7919) % ROWS])));

@@ -3,6 +3,7 @@
 use mail::{Address, AddressKey, Domain, Reply, SiteName, Unlisted};
 
 use crate::explain::{Home, Why};
+use crate::known::{Doubt, Found, Known, NO_MAILBOX};
 use crate::{Domains, Entry, Listed, MoveState, SiteState, SiteStates, Table};
 
 /// One consistent view of everything that routing depends on.
@@ -12,6 +13,8 @@ pub struct Facts<'a> {
     pub domains: &'a Domains,
     pub sites: &'a SiteStates,
     pub admission: Admission,
+    /// What directories know; for domains that have any.
+    pub known: Option<&'a dyn Known>,
 }
 
 /// What the client may send to.
@@ -68,11 +71,36 @@ impl<'a> Decision<'a> {
             None => None,
         }
     }
+
+    /// Why a client that wants to write to the recipient must not simply be let: directories are
+    /// asked for its domain, and do not know it. Mail that was accepted goes its way all the same.
+    pub fn doubt(&self) -> Option<Doubt> {
+        let is_accepted = !matches!(self.route, Route::Reject(_));
+        let is_open = is_accepted && !self.why.postmaster && self.why.listed.is_none();
+        self.why.found.as_ref().filter(|_| is_open)?.doubt()
+    }
+
+    /// What the site is to be told of the recipient: the address as it came, or, for one that only
+    /// we can read, that of the mailbox. See [`crate::onward`].
+    pub fn named(&self) -> &'a Address {
+        match &self.why.found {
+            Some(Found::Known { who, encapsulated: true }) => who.address,
+            _ => self.why.recipient,
+        }
+    }
+
+    /// The address of the mailbox, as far as it is known.
+    pub fn mailbox(&self) -> &Address {
+        match (self.entry(), &self.why.found) {
+            (Some(entry), _) => &entry.address,
+            (None, Some(Found::Known { who, .. })) => who.address,
+            (None, _) => self.why.recipient,
+        }
+    }
 }
 
 const RELAYING_DENIED: Reply = Reply::new(550, (5, 7, 1), "Relaying denied");
 const NO_LITERALS: Reply = Reply::new(550, (5, 1, 2), "Mail to address literals is not relayed");
-const NO_MAILBOX: Reply = Reply::new(550, (5, 1, 1), "No such mailbox");
 
 /// Where mail for `recipient` goes. Costs a few hundred nanoseconds and one allocation.
 pub fn decide<'a>(facts: &Facts<'a>, recipient: &'a Address) -> Decision<'a> {
@@ -104,6 +132,9 @@ fn ours<'a>(
         why.hides_a_route = true;
         return Route::Reject(RELAYING_DENIED);
     }
+    if why.listed.is_none() {
+        ask_directories(facts, recipient, &key, why);
+    }
     if let Some(listed) = why.listed {
         return listed_route(facts, listed.entry(), why);
     }
@@ -117,6 +148,24 @@ fn ours<'a>(
         Unlisted::Site(site) => to_site(facts, site, None, why),
         Unlisted::Reject => Route::Reject(NO_MAILBOX),
     }
+}
+
+/// A recipient that a directory knows is listed if any of its addresses is.
+fn ask_directories<'a>(
+    facts: &Facts<'a>,
+    recipient: &Address,
+    key: &AddressKey,
+    why: &mut Why<'a>,
+) {
+    let names = facts.domains.directories(recipient.domain());
+    let Some(known) = facts.known.filter(|_| !names.is_empty()) else { return };
+    let base = facts.domains.subaddress_separator().and_then(|it| key.without_tag(it));
+    let found = Found::ask(known, names, recipient.local(), key, base.as_ref());
+    if let Found::Known { who, .. } = &found {
+        let mut addresses = std::iter::once(who.address).chain(who.others);
+        why.listed = addresses.find_map(|it| facts.table.find(&it.key()));
+    }
+    why.found = Some(found);
 }
 
 /// As it is first, so that a mailbox may have a `+` in its name; then without its tag. The flag

@@ -9,6 +9,8 @@ use mail::{Address, Domain, SiteName, Template, Unlisted};
 pub struct Rules {
     /// The first one is where `<postmaster>` without a domain belongs.
     pub relay_domains: Vec<(Domain, Unlisted)>,
+    /// Directories that must know a recipient who is not listed, for domains that have any.
+    pub directories: HashMap<Domain, Box<[Box<str>]>>,
     /// The first one is the last resort for postmaster mail.
     pub sites: Vec<(SiteName, Template)>,
     pub subaddress_separator: Option<char>,
@@ -38,6 +40,11 @@ impl Domains {
     /// `None` for a domain that is not ours.
     pub fn unlisted(&self, domain: &Domain) -> Option<&Unlisted> {
         self.unlisted.get(domain)
+    }
+
+    /// Who must know those of `domain` that the table does not list; empty: nobody.
+    pub fn directories(&self, domain: &Domain) -> &[Box<str>] {
+        self.rules.directories.get(domain).map_or(&[], |it| it)
     }
 
     /// Where the unlisted of a domain live, if anywhere.

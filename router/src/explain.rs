@@ -4,6 +4,7 @@ use std::fmt;
 
 use mail::{Address, SiteName};
 
+use crate::known::{Doubt, Found};
 use crate::{Admission, Decision, Entry, Facts, HoldReason, Listed, MoveState, Route, SiteState};
 
 /// What a decision rested on.
@@ -20,6 +21,8 @@ pub struct Why<'a> {
     pub hides_a_route: bool,
     /// It is an unlisted postmaster.
     pub postmaster: bool,
+    /// What directories said, if they were asked.
+    pub found: Option<Found<'a>>,
     pub(crate) home: Option<Home<'a>>,
 }
 
@@ -45,6 +48,7 @@ impl<'a> Why<'a> {
             tagged: false,
             hides_a_route: false,
             postmaster: false,
+            found: None,
             home: None,
         }
     }
@@ -99,7 +103,14 @@ fn steps(decision: &Decision<'_>) -> Vec<Step> {
         ask("may this client send to other domains?".into(), yes_no(may));
         return steps;
     }
-    ask(format!("is it in table {}?", why.generation), listed(why));
+    let is_in_table = if why.found.is_some() { "no".to_owned() } else { listed(why) };
+    ask(format!("is it in table {}?", why.generation), is_in_table);
+    if let Some(found) = &why.found {
+        ask("does a directory know it?".into(), directory(found));
+        if matches!(found, Found::Known { .. }) {
+            ask("is any of its addresses in the table?".into(), listed_by_other(why));
+        }
+    }
     if why.hides_a_route {
         ask("does the local part ask for another hop?".into(), "yes".into());
     } else if let Some(listed) = why.listed {
@@ -126,6 +137,26 @@ fn listed(why: &Why<'_>) -> String {
         Some(Listed::Mailbox(_)) => format!("yes{tag}"),
         Some(Listed::Alias(entry)) => format!("yes{tag}, as an alias of {}", entry.address),
     }
+}
+
+fn directory(found: &Found<'_>) -> String {
+    match found {
+        Found::Known { who, encapsulated: false } => {
+            format!("yes: {} in {}", who.address, who.source)
+        }
+        Found::Known { who, encapsulated: true } => {
+            format!("yes, by its X.500 name: {} in {}", who.address, who.source)
+        }
+        Found::Unknown { stale: Some(source), ask: None } => {
+            format!("no, but {source} is out of date")
+        }
+        Found::Unknown { ask: Some(site), .. } => format!("no: {site} is asked"),
+        Found::Unknown { stale: None, ask: None } => "no".to_owned(),
+    }
+}
+
+fn listed_by_other(why: &Why<'_>) -> String {
+    why.listed.map_or_else(|| "no".to_owned(), |it| format!("yes: {}", it.entry().address))
 }
 
 fn home(entry: &Entry) -> String {
@@ -155,6 +186,12 @@ fn conclusion(decision: &Decision<'_>) -> String {
     let copy = |site: &Option<SiteName>| {
         site.as_ref().map(|it| format!(", with a copy to {it}")).unwrap_or_default()
     };
+    match decision.doubt() {
+        Some(Doubt::Ask { site, .. }) => return format!("ask {site}, and refuse whom it refuses"),
+        Some(doubt @ Doubt::NotNow) => return format!("put off with {}", doubt.reply()),
+        Some(doubt @ Doubt::NoSuch) => return format!("reject with {}", doubt.reply()),
+        None => (),
+    }
     match &decision.route {
         Route::Site { site, copy_to, up: true } => format!("deliver to {site}{}", copy(copy_to)),
         Route::Site { site, copy_to, up: false } => {

@@ -16,6 +16,7 @@ mod domains;
 mod edit;
 mod entry;
 mod explain;
+mod known;
 mod map;
 mod onward;
 mod plan;
@@ -29,6 +30,7 @@ pub use domains::{Domains, Rules};
 pub use edit::{Edit, Field, Problem, Put, StateRule};
 pub use entry::{Entry, MoveState, Row, UnknownState};
 pub use explain::{Explanation, Step, Why, explain};
+pub use known::{Doubt, Found, Known, KnownAs, NO_MAILBOX, NOT_KNOWN_NOW, Trust};
 pub use onward::onward;
 pub use plan::{Changes, Misfit, RowChange, RowConflict};
 pub use rails::{

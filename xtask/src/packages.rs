@@ -27,6 +27,8 @@ const INSTALLED: &[&str] = &[
     "libgnutls-dane0",
     "libnsl2",
     "libevent-2.1-7",
+    "slapd",
+    "ldap-utils",
     "chromium",
 ];
 

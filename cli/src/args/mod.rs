@@ -1,6 +1,7 @@
 //! The command line as types. Every text here is a promise of `docs/reference/cli.md`.
 
 mod access;
+mod directory;
 mod moves;
 mod queue;
 mod route;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use access::{
     AuditCommand, LimitArgs, PasswordArgs, SessionCommand, TokenCommand, UserCommand,
 };
+pub(crate) use directory::{DirectoryCommand, SyncArgs};
 pub(crate) use moves::{MoveCommand, MoveListArgs, ResolveArgs, TransitionArgs};
 pub(crate) use queue::{ActArgs, QueueCommand, SelectorArgs};
 pub(crate) use route::{
@@ -82,6 +84,9 @@ pub(crate) enum Command {
     /// Read and edit the table: where each mailbox lives.
     #[command(subcommand)]
     Route(RouteCommand),
+    /// Who exists: the directories, their copies, and where the table disagrees.
+    #[command(subcommand)]
+    Directory(DirectoryCommand),
     /// Mailboxes in their move: how far they are, the next step, deliveries in doubt.
     #[command(subcommand)]
     Move(MoveCommand),

@@ -4,6 +4,7 @@ mod access;
 mod check;
 mod completions;
 mod demo;
+mod directory;
 mod explain;
 mod ledger;
 mod moves;
@@ -59,6 +60,7 @@ pub(crate) async fn ask(command: Command, console: &mut Console<'_>) -> Result {
     match command {
         Command::Explain(args) => explain::run(args, console).await,
         Command::Route(command) => route::run(command, console).await,
+        Command::Directory(command) => directory::run(command, console).await,
         Command::Move(command) => moves::run(command, console).await,
         Command::Queue(command) => queue::run(command, console).await,
         Command::Trace(args) => trace::run(args, console).await,

@@ -1,6 +1,7 @@
 //! The sections of the file, one module each: its keys, and how they become a value.
 
 mod delivery;
+mod directory;
 mod limits;
 mod listener;
 mod log;
@@ -54,6 +55,7 @@ pub(crate) const SECTIONS: &[Declared] = &[
     Declared { name: "spool", shape: One, about: "Where accepted mail is kept.", keys: spool::KEYS },
     Declared { name: "limits", shape: One, about: "What clients may use up; each is answered with a reply of its own and counted.", keys: limits::KEYS },
     Declared { name: "delivery", shape: One, about: "How mail goes out.", keys: delivery::KEYS },
+    Declared { name: "directory", shape: Named, about: "Where recipients and their addresses are known from: a directory service, a file, or the site itself. None is needed.", keys: directory::KEYS },
     Declared { name: "recipient_check", shape: One, about: "How a site is asked whether it knows a recipient, without mail: before a move, and for directories by call-out.", keys: recipient_check::KEYS },
     Declared { name: "log", shape: One, about: "What is written to standard error.", keys: log::KEYS },
 ];
@@ -87,6 +89,13 @@ pub(crate) fn read(root: &DeTable<'_>, reader: &mut Reader) -> Config {
         spool: spool::read(one(root, reader, "spool"), reader),
         limits: limits::read(one(root, reader, "limits"), reader),
         delivery: delivery::read(one(root, reader, "delivery"), reader),
+        directories: match root.contains_key("directory") {
+            false => Vec::new(),
+            true => named(root, reader, "directory")
+                .into_iter()
+                .map(|(name, found)| directory::read(reader, name, found))
+                .collect(),
+        },
         recipient_check: recipient_check::read(one(root, reader, "recipient_check"), reader),
         log: log::read(one(root, reader, "log"), reader),
         settings: Vec::new(),

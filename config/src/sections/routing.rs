@@ -11,6 +11,7 @@ use crate::types::{RelayDomain, Routing};
 pub(crate) const RELAY_DOMAIN: &[Key] = &[
     Key::new("name", Kind::Domain, Required, "The domain, as U-labels or A-labels. Its subdomains are not meant."),
     Key::new("unlisted", Kind::Site, Required, "Where a recipient without an entry in the table lives: a site's name, or \"reject\"."),
+    Key::new("directory", Kind::Sections, Value("[]"), "Names of [directory.NAME]: then a recipient must be in the table or be known to one of these, and their aliases resolve to the mailbox's entry. Empty: whoever is not listed is accepted as `unlisted` says."),
 ];
 
 #[rustfmt::skip]
@@ -31,9 +32,10 @@ pub(crate) fn read_relay_domain(
     let mut section = reader.section(&format!("relay_domain[{label}]"), RELAY_DOMAIN, found);
     let name = section.get("name");
     let site: SiteName = section.get("unlisted");
+    let directories = section.get("directory");
     section.finish();
     let unlisted = if site.as_str() == "reject" { Unlisted::Reject } else { Unlisted::Site(site) };
-    RelayDomain { name, unlisted }
+    RelayDomain { name, unlisted, directories }
 }
 
 pub(crate) fn read_routing(found: Found<'_, '_>, reader: &mut Reader) -> Routing {

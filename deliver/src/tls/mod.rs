@@ -84,7 +84,8 @@ impl ClientTls {
         self.policy
     }
 
-    pub(crate) fn snapshot(&self) -> Option<Arc<ClientConfig>> {
+    /// The certificates and the policy of this moment; `None` only for [`TlsPolicy::None`].
+    pub fn snapshot(&self) -> Option<Arc<ClientConfig>> {
         self.config.load_full()
     }
 }

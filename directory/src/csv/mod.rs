@@ -11,6 +11,14 @@ pub use export::export_csv;
 pub use header::Format;
 pub use import::{FileOptions, RowError, TableFile, parse_csv, parse_file};
 
+/// The records of a file, each with its line, from 1, and its fields or what is wrong with it.
+pub fn csv_records(text: &str) -> impl Iterator<Item = (usize, Result<Vec<String>, &'static str>)> {
+    records::Records::new(text).map(|it| {
+        let fields = it.fields.map(|fields| fields.into_iter().map(|it| it.into_owned()).collect());
+        (it.line, fields)
+    })
+}
+
 /// The columns, in the order in which they are written.
 pub(crate) const COLUMNS: [&str; 7] =
     ["address", "home", "state", "batch", "cloud_address", "aliases", "note"];

@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 use admin::BackendError;
 use api::{Explain, Explanation, HopLimits, Rerouted, Simulate, Simulation, SiteState};
 use mail::{RecipientKind, SpoolId, Timestamp};
-use router::{Admission, Decision, Domains, Facts, HoldReason, Route, SiteStates, Table};
+use recipients::Recipients;
+use router::{
+    Admission, Decision, Domains, Doubt, Facts, HoldReason, Known, Route, SiteStates, Table,
+};
 use spool::{Arrival, Place, Spool, What};
 
 use super::table::{blocking, edit_error, parse_address};
@@ -33,7 +36,14 @@ impl Control {
         let admission = self.admission(question.ip.as_deref())?;
         let table = self.table_at(question.generation).await?;
         let (domains, sites) = (self.routes.domains(), self.routes.sites());
-        let facts = Facts { table: &table, domains: &domains, sites: &sites, admission };
+        let known = self.routes.recipients().map(Recipients::view);
+        let facts = Facts {
+            table: &table,
+            domains: &domains,
+            sites: &sites,
+            admission,
+            known: known.as_ref().map(|it| it as &dyn Known),
+        };
         let decision = router::decide(&facts, &address);
         let words = router::explain(&decision);
         let (verdict, hop, copy_to, reply) = match &decision.route {
@@ -44,9 +54,15 @@ impl Control {
             Route::Remote { domain } => ("deliver", Some(domain.to_string()), None, None),
             Route::Reject(reply) => ("reject", None, None, Some(reply.to_string())),
         };
+        let (verdict, reply) = match decision.doubt() {
+            None => (verdict, reply),
+            Some(Doubt::Ask { .. }) => ("ask", None),
+            Some(doubt @ Doubt::NotNow) => ("defer", Some(doubt.reply().to_string())),
+            Some(doubt @ Doubt::NoSuch) => ("reject", Some(doubt.reply().to_string())),
+        };
         let onward = match &decision.route {
             Route::Site { site, .. } | Route::Hold { site, .. } => {
-                Some(router::onward(&domains, site, &address, decision.entry()).to_string())
+                Some(router::onward(&domains, site, decision.named(), decision.entry()).to_string())
             }
             Route::Remote { .. } => Some(address.to_string()),
             Route::Reject(_) => None,
@@ -127,11 +143,14 @@ impl Control {
         let before = self.routes.directory().snapshot();
         let domains = Arc::clone(&self.routes.domains());
         let spool = self.spool.clone();
+        let recipients = self.routes.recipients().cloned();
         blocking(move || {
             let changes = before.plan(&wishes, now);
             let changes = changes.map_err(|it| edit_error(directory::EditError::Problems(it)))?;
             let after = before.apply(&changes);
+            let known = recipients.as_ref().map(Recipients::view);
             let mut page = Page::new(&before, &after, &domains, limit);
+            page.known = known.as_ref().map(|it| it as &dyn Known);
             let next = read(&spool, since, from, &mut page)?;
             page.with_past(&spool, since, from);
             Ok(Simulation {
@@ -187,6 +206,7 @@ struct Page<'a> {
     after: &'a Table,
     domains: &'a Domains,
     sites: SiteStates,
+    known: Option<&'a dyn Known>,
     limit: usize,
     messages: u64,
     recipients: u64,
@@ -198,7 +218,17 @@ impl<'a> Page<'a> {
     fn new(before: &'a Table, after: &'a Table, domains: &'a Domains, limit: usize) -> Self {
         let sites = SiteStates::default();
         let changed = Vec::new();
-        Self { before, after, domains, sites, limit, messages: 0, recipients: 0, changed }
+        Self {
+            before,
+            after,
+            domains,
+            sites,
+            known: None,
+            limit,
+            messages: 0,
+            recipients: 0,
+            changed,
+        }
     }
 
     fn look(&mut self, it: &Arrival) {
@@ -213,6 +243,7 @@ impl<'a> Page<'a> {
                 domains: self.domains,
                 sites: &self.sites,
                 admission: Admission::Any,
+                known: self.known,
             };
             let (before, after) = (facts(self.before), facts(self.after));
             let before = router::decide(&before, &recipient.address);
@@ -284,6 +315,11 @@ fn in_words(route: &Route) -> String {
 /// What the sender and the recipient will see.
 fn expected(decision: &Decision<'_>, onward: Option<&str>) -> String {
     let as_whom = onward.unwrap_or_default();
+    match decision.doubt() {
+        None => (),
+        Some(Doubt::Ask { site, .. }) => return format!("as {site} answers to RCPT"),
+        Some(doubt) => return format!("{} at RCPT", doubt.reply()),
+    }
     match &decision.route {
         Route::Site { site, up: true, .. } => {
             format!("250 at RCPT; delivered at once to {site} as {as_whom}")

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use config::Config;
-use gateway::{GatewayMetrics, Parts, Policy, Server, Serving, Shards, Shutdown};
+use gateway::{GatewayMetrics, Judged, Parts, Policy, Server, Serving, Shards, Shutdown};
 use mail::{Path, Reply, SpoolId};
 use prometheus::Registry;
 use router::Admission;
@@ -24,12 +24,12 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 struct KnownExample;
 
 impl Policy for KnownExample {
-    fn recipient(&self, path: Path, admission: Admission) -> Verdict {
+    fn recipient(&self, path: Path, admission: Admission) -> Judged {
         let address = match path {
             Path::Postmaster => "postmaster@known.example".parse().unwrap(),
             Path::Mailbox(address) => address,
         };
-        match (address.domain().as_str(), admission) {
+        let verdict = match (address.domain().as_str(), admission) {
             ("known.example", _) if address.local() == "nobody" => {
                 Verdict::Refuse(Reply::new(550, (5, 1, 1), "No such mailbox"))
             }
@@ -37,7 +37,8 @@ impl Policy for KnownExample {
                 Verdict::Accept { address, copy_to: None }
             }
             _ => Verdict::Refuse(Reply::new(550, (5, 7, 1), "Relaying denied")),
-        }
+        };
+        verdict.into()
     }
 }
 

@@ -157,7 +157,7 @@ proptest! {
             ]);
             let admission =
                 if inside { Admission::Any } else { Admission::RelayDomainsOnly };
-            let facts = Facts { table, domains: &domains, sites: &sites, admission };
+            let facts = Facts { table, domains: &domains, sites: &sites, admission, known: None };
             let decision = decide(&facts, &recipient);
             prop_assert_eq!(decision.generation, table.generation());
             prop_assert_eq!(&read(&decision), &decision.route);

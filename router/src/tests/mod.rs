@@ -34,6 +34,7 @@ pub(crate) fn domains() -> Domains {
         subaddress_separator: Some('+'),
         copy_while_syncing: Some(site("cloud")),
         postmaster: None,
+        ..Rules::default()
     })
 }
 

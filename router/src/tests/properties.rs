@@ -32,8 +32,13 @@ fn any_edit() -> impl Strategy<Value = Edit> {
 /// Where everybody's mail goes.
 fn routes(table: &Table) -> Vec<String> {
     let (domains, sites) = (domains(), SiteStates::default());
-    let facts =
-        Facts { table, domains: &domains, sites: &sites, admission: Admission::RelayDomainsOnly };
+    let facts = Facts {
+        table,
+        domains: &domains,
+        sites: &sites,
+        admission: Admission::RelayDomainsOnly,
+        known: None,
+    };
     ('a'..='g')
         .map(|it| {
             let recipient = address(&format!("{it}@contoso.example"));
@@ -102,7 +107,7 @@ proptest! {
         if let Ok(recipient) = format!("{name}{tag}{local}{quote}@{domain}").parse::<Address>() {
             let table = table("a@contoso.example cloud aliases=a@fabrikam.example");
             let (domains, sites) = (domains(), SiteStates::default());
-            let facts = Facts { table: &table, domains: &domains, sites: &sites, admission: Admission::RelayDomainsOnly };
+            let facts = Facts { table: &table, domains: &domains, sites: &sites, admission: Admission::RelayDomainsOnly, known: None };
             let decision = decide(&facts, &recipient);
             let to_site = matches!(decision.route, crate::Route::Site { .. });
             prop_assert!(!to_site || domains.is_relay_domain(recipient.domain()));

@@ -21,7 +21,7 @@ const ROWS: &str = r#"
 
 fn explained(table: &Table, recipient: &str, admission: Admission, sites: &SiteStates) -> String {
     let (domains, recipient) = (domains(), address(recipient));
-    let facts = Facts { table, domains: &domains, sites, admission };
+    let facts = Facts { table, domains: &domains, sites, admission, known: None };
     explain(&decide(&facts, &recipient)).to_string()
 }
 
@@ -335,8 +335,13 @@ fn a_site_that_is_down_or_held_keeps_its_mail_waiting() {
 fn the_generation_that_decided_is_told() {
     let (table, domains, sites) = (table(ROWS), domains(), SiteStates::default());
     let recipient = address("anna@contoso.example");
-    let facts =
-        Facts { table: &table, domains: &domains, sites: &sites, admission: Admission::Any };
+    let facts = Facts {
+        table: &table,
+        domains: &domains,
+        sites: &sites,
+        admission: Admission::Any,
+        known: None,
+    };
     let decision = decide(&facts, &recipient);
     assert_eq!(decision.generation, 1);
     assert_eq!(decision.entry().unwrap().batch.as_deref(), Some("finance-2"));
@@ -346,8 +351,13 @@ fn the_generation_that_decided_is_told() {
 #[test]
 fn the_recipient_is_written_as_the_site_knows_it() {
     let (table, domains, sites) = (table(ROWS), domains(), SiteStates::default());
-    let facts =
-        Facts { table: &table, domains: &domains, sites: &sites, admission: Admission::Any };
+    let facts = Facts {
+        table: &table,
+        domains: &domains,
+        sites: &sites,
+        admission: Admission::Any,
+        known: None,
+    };
     let mut lines = String::new();
     for (recipient, target) in [
         ("Anna@contoso.example", "cloud"),

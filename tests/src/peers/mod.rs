@@ -14,6 +14,7 @@ use crate::wait;
 pub mod exim;
 pub mod opensmtpd;
 pub mod postfix;
+pub mod slapd;
 
 /// How long a server may take to answer after its start.
 pub const START_BOUND: Duration = Duration::from_secs(30);
