@@ -201,6 +201,10 @@ fn by_domain<'a>(rows: &[&'a RowChange]) -> BTreeMap<&'a Domain, Vec<&'a RowChan
 
 fn large_change(facts: &RailFacts<'_>) -> Option<Tripped> {
     let policy = facts.policy;
+    // The first table of all is as large as it is.
+    if facts.table.is_empty() {
+        return None;
+    }
     let rows = weighty(facts);
     let mut reasons = Vec::new();
     if policy.large_change_rows.is_some_and(|max| rows.len() > max) {

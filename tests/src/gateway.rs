@@ -108,7 +108,15 @@ impl Gateway {
         let rows = (1..N_USERS).step_by(2).map(|n| format!("user{n}@example.test,odd\n"));
         let file = self.folder.join("table.csv");
         fs::write(&file, format!("address,home\n{}", rows.collect::<String>()))?;
-        self.command(&["route", "import", &file.to_string_lossy(), "--yes"]).map(drop)
+        self.import_whole(&file)
+    }
+
+    /// Reads a file into the table that moves as many mailboxes as it likes.
+    pub fn import_whole(&self, file: &Path) -> Result<()> {
+        let file = file.to_string_lossy();
+        let mut command = vec!["route", "import", &file, "--reason", "a scenario"];
+        command.extend(["--override", "large_change", "--override", "domain_row"]);
+        self.command(&command).map(drop)
     }
 
     pub fn config_path(&self) -> PathBuf {

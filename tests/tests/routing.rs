@@ -21,7 +21,7 @@ fn move_all(gateway: &Gateway, folder: &std::path::Path, home: &str) -> Result<(
     let file = folder.join(format!("{home}.csv"));
     let rows: String = (0..N_USERS).map(|n| format!("user{n}@example.test,{home}\n")).collect();
     fs::write(&file, format!("address,home\n{rows}"))?;
-    gateway.command(&["route", "import", &file.to_string_lossy()]).map(drop)
+    gateway.import_whole(&file)
 }
 
 /// `token` and recipient to the side that took it.

@@ -25,18 +25,117 @@ async fn a_plan_is_looked_at_then_applied_then_taken_back() {
     check(
         &desk,
         "route plan --set anna@contoso.example bert@contoso.example --home cloud --reason 'wave 7' --ticket CHG-77",
-        expect![[""]],
+        expect![[r#"
+            plan p1: ready (by maria, of generation 1)
+            1 to add, 1 to change, 0 to remove, 0 as they should be
+            reason: wave 7
+            ticket: CHG-77
+
+            DOMAIN           FROM     TO     MAILBOXES
+            contoso.example  on_prem  cloud          1
+            contoso.example  on_prem  cloud          1
+
+            add (1)
+              anna@contoso.example: new, home cloud, state on_prem
+
+            change (1)
+              bert@contoso.example: home on_prem -> cloud
+
+            apply: causeway route apply p1
+            exit 0
+        "#]],
     )
     .await;
-    check(&desk, "route plans", expect![[""]]).await;
-    check(&desk, "route apply p1", expect![[""]]).await;
-    check(&desk, "route apply p1", expect![[""]]).await;
-    check(&desk, "route diff 1 2", expect![[""]]).await;
-    check(&desk, "route rollback --undo 2", expect![[""]]).await;
-    check(&desk, "route cancel p2", expect![[""]]).await;
-    check(&desk, "route plans --state cancelled --json", expect![[""]]).await;
-    check(&desk, "route verify", expect![[""]]).await;
-    check(&desk, "route plans p9", expect![[""]]).await;
+    check(
+        &desk,
+        "route plans",
+        expect![[r#"
+        PLAN  STATE  BY     MADE                  ADD  CHANGE  REMOVE  BLOCKED BY  REASON
+        p1    ready  maria  2026-01-05 08:00:00Z    1       1       0  -           wave 7
+        exit 0
+    "#]],
+    )
+    .await;
+    check(
+        &desk,
+        "route apply p1",
+        expect![[r#"
+        plan p1: applied (by maria, of generation 1)
+        1 added, 1 changed, 0 removed
+        generation 2
+        undo: causeway route rollback --undo 2
+        exit 0
+    "#]],
+    )
+    .await;
+    check(
+        &desk,
+        "route apply p1",
+        expect![[r#"
+        error: cannot apply the plan: the plan is applied
+        exit 1
+    "#]],
+    )
+    .await;
+    check(
+        &desk,
+        "route diff 1 2",
+        expect![[r#"
+        anna@contoso.example: new, home cloud, state on_prem
+        bert@contoso.example: home on_prem -> cloud
+        2 rows differ between generation 1 and 2
+        exit 0
+    "#]],
+    )
+    .await;
+    check(
+        &desk,
+        "route rollback --undo 2",
+        expect![[r#"
+        plan p2: ready (by maria, of generation 2)
+        0 to add, 1 to change, 1 to remove, 0 as they should be
+
+        DOMAIN           FROM   TO       MAILBOXES
+        contoso.example  cloud  on_prem          1
+        contoso.example  cloud  on_prem          1
+
+        change (1)
+          bert@contoso.example: home cloud -> on_prem
+
+        remove (1)
+          anna@contoso.example: removed, home was cloud
+
+        apply: causeway route apply p2
+        exit 0
+    "#]],
+    )
+    .await;
+    check(
+        &desk,
+        "route cancel p2",
+        expect![[r#"
+        plan p2: cancelled (by maria, of generation 2)
+        exit 0
+    "#]],
+    )
+    .await;
+    check(&desk, "route plans --state cancelled --json", expect![[r#"
+        {"id":"p2","state":"cancelled","base_generation":2,"generation":null,"author":"maria","approvers":[],"reason":null,"ticket":null,"created_at":"2026-01-05T08:00:00.000000Z","not_before":null,"canary":null,"canary_progress":null,"added":0,"changed":1,"removed":1,"unchanged":0,"impact":[{"domain":"contoso.example","from":"cloud","to":"on_prem","n":1},{"domain":"contoso.example","from":"cloud","to":"on_prem","n":1}],"blocked":[],"warnings":[],"remarks":[],"checked_at":"2026-01-05T08:00:00.000000Z","confirm":null,"second_person":false,"overrides":[],"plan_hash":"0000000000000000000000000000000000000000000000000000000000000000","expires_at":"2026-02-04T08:00:00.000000Z","failure":null}
+        exit 0
+    "#]]).await;
+    check(&desk, "route verify", expect![[r#"
+        2 revisions, each as it was written; the last is 0000000000000000000000000000000000000000000000000000000000000000
+        exit 0
+    "#]]).await;
+    check(
+        &desk,
+        "route plans p9",
+        expect![[r#"
+        error: cannot show the plan: there is no plan p9
+        exit 1
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -115,7 +214,16 @@ async fn a_file_for_exchange_online_says_not_where_to() {
     let file = dir.path().join("microsoft.csv");
     std::fs::write(&file, "EmailAddress\nanna@contoso.example\nnobody\n").unwrap();
     let line = format!("route plan {} --home cloud --batch b7", file.display());
-    check(&desk, &line, expect![[""]]).await;
+    check(
+        &desk,
+        &line,
+        expect![[r#"
+        error: cannot make the plan: 1 mistakes in the file
+          line 3, column address: want an address
+        exit 1
+    "#]],
+    )
+    .await;
     std::fs::write(&file, "EmailAddress\nanna@contoso.example\n").unwrap();
     let ran = desk.run(&line).await;
     assert!(ran.out.contains("anna@contoso.example: new, home cloud"), "{ran:?}");

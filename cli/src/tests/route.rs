@@ -234,7 +234,7 @@ async fn history_says_who_changed_the_table_and_why() {
     )
     .await;
     check(&desk, "route history --limit 1 --json", expect![[r#"
-        {"generation":2,"at":"2026-01-05T08:00:00.000000Z","author":"maria","reason":null,"added":0,"changed":0,"removed":1}
+        {"generation":2,"at":"2026-01-05T08:00:00.000000Z","author":"maria","reason":null,"added":0,"changed":0,"removed":1,"parent":1,"ticket":null,"plan":null,"approvers":[],"overrides":[],"hash":null,"previous_hash":null}
         exit 0
     "#]]).await;
 }

@@ -1,7 +1,7 @@
 //! What the gateway does to plans by itself: asks the sites, keeps times, tends canaries, gives up
 //! what nobody wants any more. One task; every step of it survives a restart.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,9 +10,10 @@ use admin::BackendError;
 use api::PlanState;
 use deliver::Watch;
 use parking_lot::Mutex;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::document::{Kept, failed};
+use super::document::{Kept, failed, name};
 use crate::control::Control;
 use crate::control::table::blocking;
 use crate::rails::Way;
@@ -69,6 +70,7 @@ impl Planner {
 pub(crate) async fn keep_plans(control: Arc<Control>, stop: CancellationToken) {
     let mut open: Vec<Kept> = Vec::new();
     let mut ticks = 0_u32;
+    let mut checks = Checks::default();
     loop {
         tokio::select! {
             () = tokio::time::sleep(TICK) => (),
@@ -85,6 +87,7 @@ pub(crate) async fn keep_plans(control: Arc<Control>, stop: CancellationToken) {
             }
         }
         ticks = ticks.wrapping_add(1);
+        checks.look_after(&control, &open);
         for kept in &open {
             let tended = tokio::select! {
                 tended = control.tend(kept.clone()) => tended,
@@ -94,6 +97,42 @@ pub(crate) async fn keep_plans(control: Arc<Control>, stop: CancellationToken) {
                 control.planner.changed();
                 tracing::warn!(plan = kept.plan().id, %error, "A plan does not come on.");
             }
+        }
+    }
+}
+
+/// Checks that take long: a site is asked for thousands at its own pace. They end with the task
+/// that keeps them.
+#[derive(Default)]
+struct Checks {
+    tasks: JoinSet<u64>,
+    running: HashSet<u64>,
+}
+
+const CHECKS_MAX: usize = 4;
+
+impl Checks {
+    fn look_after(&mut self, control: &Arc<Control>, open: &[Kept]) {
+        while let Some(ended) = self.tasks.try_join_next() {
+            match ended {
+                Ok(id) => drop(self.running.remove(&id)),
+                // It is not known which; those that are still open are begun again.
+                Err(_) => self.running.clear(),
+            }
+        }
+        for kept in open.iter().filter(|it| it.state() == PlanState::Checking) {
+            if self.running.len() >= CHECKS_MAX || !self.running.insert(kept.id) {
+                continue;
+            }
+            let (control, kept) = (Arc::clone(control), kept.clone());
+            self.tasks.spawn(async move {
+                let id = kept.id;
+                if let Err(error) = control.finish_check(kept).await {
+                    tracing::warn!(plan = name(id), %error, "A plan could not be checked.");
+                    control.planner.changed();
+                }
+                id
+            });
         }
     }
 }
@@ -119,7 +158,6 @@ impl Control {
                 document.plan.failure = Some("nobody applied it in time".to_owned());
                 self.step_to(&kept, document).await.map(drop)
             }
-            PlanState::Checking => self.finish_check(kept).await,
             PlanState::Scheduled if kept.document.is_due(now) => self.apply_due(kept).await,
             _ => Ok(()),
         }
