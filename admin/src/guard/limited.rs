@@ -4,7 +4,7 @@
 //! the handlers ask for each row.
 
 use access::Principal;
-use api::{Change, Entry, ListQuery, Move, Plan, RowKind, RowQuery, TableEdit, TableEdits};
+use api::{Change, Entry, ListQuery, Plan, RowKind, RowQuery, TableEdit, TableEdits};
 use mail::Address;
 
 use crate::problem::{Failure, Result};
@@ -24,6 +24,11 @@ const OPEN: &[&str] = &[
     "POST /api/v1/table/edits",
     "GET /api/v1/table/history",
     "GET /api/v1/explain",
+    "GET /api/v1/moves",
+    "GET /api/v1/moves/{name}",
+    "POST /api/v1/moves/transitions",
+    "POST /api/v1/moves/{name}/resolve",
+    "PUT /api/v1/moves/sync",
     "GET /api/v1/sites",
     "GET /api/v1/plans",
     "POST /api/v1/plans",
@@ -35,11 +40,6 @@ const OPEN: &[&str] = &[
     "POST /api/v1/plans/{name}/cancel",
     "POST /api/v1/plans/{name}/check",
     "POST /api/v1/plans/{name}/apply",
-    "GET /api/v1/moves",
-    "GET /api/v1/moves/{name}",
-    "POST /api/v1/moves/transitions",
-    "POST /api/v1/moves/{name}/resolve",
-    "PUT /api/v1/moves/sync",
     "GET /api/v1/alerts",
     "GET /api/v1/metrics/summary",
     "GET /api/v1/session",
@@ -61,11 +61,6 @@ pub(super) fn admit(principal: &Principal, action: &str) -> Result<()> {
     let (name, limit) = (principal.name(), principal.limit().words());
     let detail = format!("{name} is limited to {limit}, and this goes beyond");
     Err(Failure::forbidden(detail).hint("ask somebody without a limit to do it"))
-}
-
-/// [`narrow`] for what can be filtered by batch only.
-pub(crate) fn narrow_batch(principal: &Principal, batch: &mut Option<String>) -> Result<()> {
-    narrow_one(principal, &principal.limit().batches, batch)
 }
 
 /// Sets the filters that the limit implies; what a filter cannot say, [`keep_seen`] does.
@@ -95,37 +90,6 @@ pub(crate) fn keep_seen(principal: &Principal, entries: &mut Vec<Entry>) {
     if !principal.limit().is_none() {
         entries.retain(|it| see(principal, it).is_ok());
     }
-}
-
-/// As [`keep_seen`].
-pub(crate) fn keep_moves(principal: &Principal, moves: &mut Vec<Move>) {
-    let seen = |it: &Move| {
-        let address = it.address.parse().ok();
-        address.is_some_and(|address| principal.may_see(&address, it.batch.as_deref()).is_ok())
-    };
-    if !principal.limit().is_none() {
-        moves.retain(seen);
-    }
-}
-
-/// May this one take a step with the mailboxes at `addresses`, or with a whole batch? A step changes
-/// no batch.
-pub(crate) async fn move_rows(
-    shared: &Shared,
-    principal: &Principal,
-    addresses: impl Iterator<Item = &str>,
-    batch: Option<&str>,
-) -> Result<()> {
-    let limit = principal.limit();
-    if batch.is_some() && !(limit.domains.is_empty() && limit.has_batch(batch)) {
-        let detail = format!("{} is limited to {}", principal.name(), limit.words());
-        return Err(Failure::forbidden(format!("{detail}: a whole batch goes beyond"))
-            .hint("name the mailboxes one by one, as moves"));
-    }
-    for address in addresses {
-        see_address(shared, principal, address).await?;
-    }
-    Ok(())
 }
 
 pub(crate) fn see(principal: &Principal, entry: &Entry) -> Result<()> {
@@ -233,6 +197,35 @@ pub(crate) fn keep_own_plans(principal: &Principal, plans: &mut Vec<Plan>) {
     if !principal.limit().is_none() {
         plans.retain(|it| it.author == principal.name());
     }
+}
+
+/// May this one move the mailbox that has `address`? A step changes neither its addresses nor its
+/// batch. Of one that is not listed the backend knows what to say.
+pub(crate) async fn move_row(shared: &Shared, principal: &Principal, address: &str) -> Result<()> {
+    if principal.limit().is_none() {
+        return Ok(());
+    }
+    match shared.backend.entry(address.to_owned()).await {
+        Ok((_, entry)) => check_changes(
+            principal,
+            &[Change {
+                address: entry.address.clone(),
+                before: Some(entry.clone()),
+                after: Some(entry),
+            }],
+        ),
+        Err(_) => see_address(shared, principal, address).await,
+    }
+}
+
+/// A batch is moved as a whole, whatever domains its mailboxes are in.
+pub(crate) fn move_batch(principal: &Principal, batch: &str) -> Result<()> {
+    let limit = principal.limit();
+    if limit.domains.is_empty() && limit.has_batch(Some(batch)) {
+        return Ok(());
+    }
+    let detail = format!("{} is limited to {}: not batch {batch}", principal.name(), limit.words());
+    Err(Failure::forbidden(detail).hint("name the mailboxes one by one"))
 }
 
 /// Every address of every row, its aliases too: they are routed as well.

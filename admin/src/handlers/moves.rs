@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use access::Principal;
 use api::{
     Move, MovesQuery, Resolve, Resolved, Simulate, Simulation, SyncReports, SyncTaken, Transitions,
     path,
@@ -37,9 +38,8 @@ async fn list(
     Query(mut query): Query<MovesQuery>,
 ) -> Result<impl IntoResponse> {
     query.limit = Some(page_rows(query.limit, PAGE_DEFAULT)?);
-    limited::narrow_batch(&principal, &mut query.batch)?;
     let mut page = app.backend.moves(query).await?;
-    limited::keep_moves(&principal, &mut page.moves);
+    page.moves.retain(|it| sees(&principal, it));
     Ok((etag(page.generation), Json(page)))
 }
 
@@ -50,7 +50,10 @@ async fn one(
     Segment(address): Segment,
 ) -> Result<Json<Move>> {
     limited::see_address(&app, &principal, &address).await?;
-    Ok(Json(app.backend.one_move(address).await?))
+    let found = app.backend.one_move(address).await?;
+    // It may have been asked for by an alias.
+    limited::see_address(&app, &principal, &found.address).await?;
+    Ok(Json(found))
 }
 
 /// `POST /api/v1/moves/transitions`: every step, as one generation, or none.
@@ -70,8 +73,13 @@ async fn transitions(
         return Err(Failure::invalid("want either moves, or batch, from and to"));
     }
     bounded("moves", request.moves.len())?;
-    let addresses = request.moves.iter().map(|it| it.address.as_str());
-    limited::move_rows(&app, &principal, addresses, request.batch.as_deref()).await?;
+    // A row that changes after this look is a conflict.
+    for it in &request.moves {
+        limited::move_row(&app, &principal, &it.address).await?;
+    }
+    if let Some(batch) = &request.batch {
+        limited::move_batch(&principal, batch)?;
+    }
     let done = app.to_the_end(|it| it.transitions(request, author)).await?;
     Ok((etag(done.generation), Json(done)))
 }
@@ -85,7 +93,7 @@ async fn resolve(
     By(author): By,
     JsonBody(what): JsonBody<Resolve>,
 ) -> Result<Json<Resolved>> {
-    limited::see_address(&app, &principal, &address).await?;
+    limited::move_row(&app, &principal, &address).await?;
     Ok(Json(app.to_the_end(|it| it.resolve(address, what, author)).await?))
 }
 
@@ -97,8 +105,9 @@ async fn sync(
     JsonBody(reports): JsonBody<SyncReports>,
 ) -> Result<Json<SyncTaken>> {
     bounded("reports", reports.reports.len())?;
-    let addresses = reports.reports.iter().map(|it| it.address.as_str());
-    limited::move_rows(&app, &principal, addresses, None).await?;
+    for it in &reports.reports {
+        limited::move_row(&app, &principal, &it.address).await?;
+    }
     Ok(Json(app.to_the_end(|it| it.sync(reports, author)).await?))
 }
 
@@ -113,6 +122,11 @@ async fn simulate(
     bounded("edits", what.edits.len())?;
     what.limit = Some(page_rows(what.limit, PAGE_DEFAULT)?);
     Ok(Json(app.backend.simulate(what).await?))
+}
+
+fn sees(principal: &Principal, it: &Move) -> bool {
+    let address = it.address.parse::<mail::Address>();
+    address.is_ok_and(|address| principal.may_see(&address, it.batch.as_deref()).is_ok())
 }
 
 fn bounded(what: &str, n: usize) -> Result<()> {
