@@ -60,7 +60,8 @@ export class Gateway {
     this.child = child;
     this.config = config;
     const addresses = JSON.parse(readFileSync(join(data, "addresses.json"), "utf8"));
-    this.base = `http://${addresses.admin}`;
+    this.api = `http://${addresses.admin}`;
+    this.base = this.api;
     this.smtp = Object.values(addresses.listeners)[0];
     this.token = readFileSync(join(data, "admin.token"), "utf8").split("\n")[0].trim();
   }
@@ -76,7 +77,7 @@ export class Gateway {
 
   /** A call of the API beside the browser. */
   async call(method, path, body, type = "application/json") {
-    const response = await fetch(`${this.base}/api/v1${path}`, {
+    const response = await fetch(`${this.api}/api/v1${path}`, {
       method, headers: { Authorization: `Bearer ${this.token}`, ...(body === undefined ? {} : { "Content-Type": type }) },
       body: body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body),
     });
