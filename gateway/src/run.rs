@@ -26,6 +26,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::alerts::{self, Watched};
 use crate::control::{Control, Overrides, Planner, keep_plans};
 use crate::cutovers;
 use crate::recipients::Recipients;
@@ -228,7 +229,9 @@ pub(crate) fn start(
         listings: Arc::default(),
         sessions,
         planner: Planner::default(),
+        watched: Watched::default(),
     });
+    tracker.spawn_on(alerts::watch(Arc::clone(&backend), stop.clone()), control.handle());
     tracker.spawn_on(keep_plans(Arc::clone(&backend), stop.clone()), control.handle());
     tracker.spawn_on(cutovers::watch(Arc::clone(&backend), stop.clone()), control.handle());
     let address = admin.local_addr().tried(|| "cannot use the admin socket".into())?;
