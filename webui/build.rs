@@ -68,7 +68,7 @@ fn run(command: &mut Command) -> Result<(), String> {
     output.map_or_else(|| Ok(()), |said| Err(format!("{name} failed: {said}")))
 }
 
-/// The last line that a failed program said, or `None` if it succeeded.
+/// The line that says what failed in a program, or `None` if it succeeded.
 fn finished(mut child: Child) -> io::Result<Option<String>> {
     let said = child.stderr.take();
     let reader = std::thread::spawn(move || said.map_or(Ok(String::new()), io::read_to_string));
@@ -85,7 +85,9 @@ fn finished(mut child: Child) -> io::Result<Option<String>> {
         std::thread::sleep(Duration::from_millis(20));
     };
     let said = reader.join().map_err(|_| io::Error::other("cannot read what it said"))??;
-    let line = said.lines().rfind(|it| !it.trim().is_empty()).unwrap_or("it said nothing");
+    let named = |it: &&str| it.contains("rror");
+    let last = || said.lines().rfind(|it| !it.trim().is_empty());
+    let line = said.lines().find(named).or_else(last).unwrap_or("it said nothing").trim();
     Ok((!status.success()).then(|| line.to_owned()))
 }
 

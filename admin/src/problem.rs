@@ -102,7 +102,7 @@ impl From<BackendError> for Failure {
                     "read the moves again; a step that you made yourself can be repeated as it was",
                 );
                 failure.0.generation = Some(generation);
-                failure.0.move_conflicts = conflicts;
+                failure.0.conflicts = conflicts;
                 failure
             }
             BackendError::RowsChanged { generation, conflicts } => {

@@ -210,14 +210,3 @@ pub struct Resolved {
     /// Recipients that were settled, or are no longer in doubt.
     pub recipients: u64,
 }
-
-/// A row that is not as the caller saw it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct MoveConflict {
-    pub address: String,
-    /// The generation that was expected; `null` where a batch was to be in one state.
-    pub expected: Option<u64>,
-    /// The generation of the row now; `null` when the mailbox is not listed.
-    pub actual: Option<u64>,
-    pub state: Option<MoveState>,
-}

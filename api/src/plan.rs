@@ -138,13 +138,22 @@ pub struct RailOverride {
     pub reason: String,
 }
 
-/// A row that is no longer what the plan saw: as it was then, as it is now, as the plan wants it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// A row that is no longer what the caller saw. Of a plan: as it was then, as it is now, as the plan
+/// wants it. Of a transition: its generation as the caller saw it and as it is now, and its state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RowConflict {
     pub address: String,
     pub base: Option<Entry>,
     pub theirs: Option<Entry>,
     pub yours: Option<Entry>,
+    /// `null` where a whole batch was to be in one state.
+    #[serde(default)]
+    pub expected: Option<u64>,
+    /// `null` when the mailbox is not listed.
+    #[serde(default)]
+    pub actual: Option<u64>,
+    #[serde(default)]
+    pub state: Option<MoveState>,
 }
 
 /// Applies a few rows first and lets their mail decide over the rest.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Blocked, MoveConflict, RowConflict};
+use crate::{Blocked, RowConflict};
 
 /// Media type of a [`Problem`]. RFC 9457 §3.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -37,9 +37,6 @@ pub struct Problem {
     /// When `code` is `conflict`: each row that is no longer what was seen.
     #[serde(default)]
     pub conflicts: Vec<RowConflict>,
-    /// Mailboxes that are not as the caller of a transition saw them, when `code` is `conflict`.
-    #[serde(default)]
-    pub move_conflicts: Vec<MoveConflict>,
 }
 
 /// One mistake in a request: where it is, and what to write instead.

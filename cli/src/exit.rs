@@ -83,7 +83,6 @@ impl Failure {
             problem.detail
         };
         let details = problem.errors.iter().map(|it| format!("{}: {}", it.place, it.message));
-        let details = details.chain(problem.move_conflicts.iter().map(move_conflict));
         Self {
             exit,
             message: format!("cannot {doing}: {said}"),
@@ -121,6 +120,9 @@ fn rail_lines(it: &Blocked) -> Vec<String> {
 
 /// Three ways: as it was, as others left it, as it was to be.
 fn conflict_lines(it: &RowConflict) -> Vec<String> {
+    if [&it.base, &it.theirs, &it.yours].iter().all(|it| it.is_none()) {
+        return vec![move_conflict(it)];
+    }
     let words = |row: &Option<Entry>| match row {
         None => "no entry".to_owned(),
         Some(row) => {
@@ -137,7 +139,7 @@ fn conflict_lines(it: &RowConflict) -> Vec<String> {
     ]
 }
 
-fn move_conflict(it: &api::MoveConflict) -> String {
+fn move_conflict(it: &RowConflict) -> String {
     let expected = it.expected.map(|it| format!(", you saw generation {it}")).unwrap_or_default();
     match (it.actual, it.state) {
         (Some(actual), Some(state)) => {

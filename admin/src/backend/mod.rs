@@ -15,9 +15,9 @@ use std::pin::Pin;
 
 use api::{
     Acted, ActionRequest, Blocked, Changed, EntryList, Explain, Explanation, FieldError, History,
-    HistoryQuery, ImportOptions, Imported, ListQuery, MoveConflict, OverrideRequest, Probe,
-    QueueList, QueueQuery, QueueSummary, QueuedMessage, Readiness, Reloaded, RowConflict, Site,
-    SiteList, Stats, TableEdits, TableInfo, TraceQuery, Traced, Verification, Version,
+    HistoryQuery, ImportOptions, Imported, ListQuery, OverrideRequest, Probe, QueueList,
+    QueueQuery, QueueSummary, QueuedMessage, Readiness, Reloaded, RowConflict, Site, SiteList,
+    Stats, TableEdits, TableInfo, TraceQuery, Traced, Verification, Version,
 };
 use bytes::Bytes;
 use futures_util::Stream;
@@ -95,7 +95,7 @@ pub enum BackendError {
     Refused { detail: String, hint: Option<String> },
     /// 409: mailboxes are not as the caller saw them.
     #[error("not as you saw them: {} of the mailboxes", conflicts.len())]
-    MovesChanged { generation: u64, conflicts: Vec<MoveConflict> },
+    MovesChanged { generation: u64, conflicts: Vec<RowConflict> },
     /// 409: rows are no longer what was seen.
     #[error("{} of the rows are no longer what was seen", conflicts.len())]
     RowsChanged { generation: u64, conflicts: Vec<RowConflict> },

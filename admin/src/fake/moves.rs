@@ -1,8 +1,8 @@
 //! States of mailboxes in the move, for the sidecar.
 
 use api::{
-    EntryPatch, Move, MoveConflict, MoveList, MoveState, Moved, MovesQuery, Rerouted, Resolve,
-    Resolved, Simulate, Simulation, SyncReports, SyncTaken, TableEdit, TableEdits, Transitioned,
+    EntryPatch, Move, MoveList, MoveState, Moved, MovesQuery, Rerouted, Resolve, Resolved,
+    RowConflict, Simulate, Simulation, SyncReports, SyncTaken, TableEdit, TableEdits, Transitioned,
     Transitions,
 };
 
@@ -96,11 +96,12 @@ impl crate::Moves for FakeBackend {
                     }),
                     None => {
                         let found = state.table.get(&it.address).ok().map(|(_, entry)| entry);
-                        conflicts.push(MoveConflict {
+                        conflicts.push(RowConflict {
                             address: it.address.clone(),
                             expected: Some(it.generation),
                             actual: found.as_ref().map(|it| it.generation),
                             state: found.as_ref().map(|it| it.state),
+                            ..RowConflict::default()
                         });
                     }
                 }

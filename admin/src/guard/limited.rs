@@ -24,6 +24,11 @@ const OPEN: &[&str] = &[
     "POST /api/v1/table/edits",
     "GET /api/v1/table/history",
     "GET /api/v1/explain",
+    "GET /api/v1/moves",
+    "GET /api/v1/moves/{name}",
+    "POST /api/v1/moves/transitions",
+    "POST /api/v1/moves/{name}/resolve",
+    "PUT /api/v1/moves/sync",
     "GET /api/v1/sites",
     "GET /api/v1/alerts",
     "GET /api/v1/metrics/summary",
@@ -140,6 +145,35 @@ pub(crate) async fn edit(
     }
     let detail = "others edit the table all the time".to_owned();
     Err(BackendError::Busy { detail }.into())
+}
+
+/// May this one move the mailbox that has `address`? A step changes neither its addresses nor its
+/// batch. Of one that is not listed the backend knows what to say.
+pub(crate) async fn move_row(shared: &Shared, principal: &Principal, address: &str) -> Result<()> {
+    if principal.limit().is_none() {
+        return Ok(());
+    }
+    match shared.backend.entry(address.to_owned()).await {
+        Ok((_, entry)) => check_changes(
+            principal,
+            &[Change {
+                address: entry.address.clone(),
+                before: Some(entry.clone()),
+                after: Some(entry),
+            }],
+        ),
+        Err(_) => see_address(shared, principal, address).await,
+    }
+}
+
+/// A batch is moved as a whole, whatever domains its mailboxes are in.
+pub(crate) fn move_batch(principal: &Principal, batch: &str) -> Result<()> {
+    let limit = principal.limit();
+    if limit.domains.is_empty() && limit.has_batch(Some(batch)) {
+        return Ok(());
+    }
+    let detail = format!("{} is limited to {}: not batch {batch}", principal.name(), limit.words());
+    Err(Failure::forbidden(detail).hint("name the mailboxes one by one"))
 }
 
 /// Every address of every row, its aliases too: they are routed as well.

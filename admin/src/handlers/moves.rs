@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use access::Principal;
 use api::{
     Move, MovesQuery, Resolve, Resolved, Simulate, Simulation, SyncReports, SyncTaken, Transitions,
     path,
@@ -12,7 +13,8 @@ use axum::routing::{get, post, put};
 use axum::{Json, Router};
 
 use super::{PAGE_DEFAULT, etag, page_rows};
-use crate::extract::{By, Json as JsonBody, Query, Segment};
+use crate::extract::{By, Json as JsonBody, Query, Segment, Who};
+use crate::guard::limited;
 use crate::problem::{Failure, Result};
 use crate::routes::{App, Shared};
 
@@ -30,15 +32,28 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
 }
 
 /// `GET /api/v1/moves?…`: one page of the mailboxes that match every filter, by address.
-async fn list(State(app): App, Query(mut query): Query<MovesQuery>) -> Result<impl IntoResponse> {
+async fn list(
+    State(app): App,
+    Who(principal): Who,
+    Query(mut query): Query<MovesQuery>,
+) -> Result<impl IntoResponse> {
     query.limit = Some(page_rows(query.limit, PAGE_DEFAULT)?);
-    let page = app.backend.moves(query).await?;
+    let mut page = app.backend.moves(query).await?;
+    page.moves.retain(|it| sees(&principal, it));
     Ok((etag(page.generation), Json(page)))
 }
 
 /// `GET /api/v1/moves/{address}`: 404 if there is no such mailbox. Poll it to drain.
-async fn one(State(app): App, Segment(address): Segment) -> Result<Json<Move>> {
-    Ok(Json(app.backend.one_move(address).await?))
+async fn one(
+    State(app): App,
+    Who(principal): Who,
+    Segment(address): Segment,
+) -> Result<Json<Move>> {
+    limited::see_address(&app, &principal, &address).await?;
+    let found = app.backend.one_move(address).await?;
+    // It may have been asked for by an alias.
+    limited::see_address(&app, &principal, &found.address).await?;
+    Ok(Json(found))
 }
 
 /// `POST /api/v1/moves/transitions`: every step, as one generation, or none.
@@ -48,6 +63,7 @@ async fn one(State(app): App, Segment(address): Segment) -> Result<Json<Move>> {
 /// every step that there is not.
 async fn transitions(
     State(app): App,
+    Who(principal): Who,
     By(author): By,
     JsonBody(request): JsonBody<Transitions>,
 ) -> Result<impl IntoResponse> {
@@ -57,6 +73,13 @@ async fn transitions(
         return Err(Failure::invalid("want either moves, or batch, from and to"));
     }
     bounded("moves", request.moves.len())?;
+    // A row that changes after this look is a conflict.
+    for it in &request.moves {
+        limited::move_row(&app, &principal, &it.address).await?;
+    }
+    if let Some(batch) = &request.batch {
+        limited::move_batch(&principal, batch)?;
+    }
     let done = app.to_the_end(|it| it.transitions(request, author)).await?;
     Ok((etag(done.generation), Json(done)))
 }
@@ -65,20 +88,26 @@ async fn transitions(
 /// of it is in doubt.
 async fn resolve(
     State(app): App,
+    Who(principal): Who,
     Segment(address): Segment,
     By(author): By,
     JsonBody(what): JsonBody<Resolve>,
 ) -> Result<Json<Resolved>> {
+    limited::move_row(&app, &principal, &address).await?;
     Ok(Json(app.to_the_end(|it| it.resolve(address, what, author)).await?))
 }
 
 /// `PUT /api/v1/moves/sync`: 422 names every address that is not listed, and then none is kept.
 async fn sync(
     State(app): App,
+    Who(principal): Who,
     By(author): By,
     JsonBody(reports): JsonBody<SyncReports>,
 ) -> Result<Json<SyncTaken>> {
     bounded("reports", reports.reports.len())?;
+    for it in &reports.reports {
+        limited::move_row(&app, &principal, &it.address).await?;
+    }
     Ok(Json(app.to_the_end(|it| it.sync(reports, author)).await?))
 }
 
@@ -93,6 +122,11 @@ async fn simulate(
     bounded("edits", what.edits.len())?;
     what.limit = Some(page_rows(what.limit, PAGE_DEFAULT)?);
     Ok(Json(app.backend.simulate(what).await?))
+}
+
+fn sees(principal: &Principal, it: &Move) -> bool {
+    let address = it.address.parse::<mail::Address>();
+    address.is_ok_and(|address| principal.may_see(&address, it.batch.as_deref()).is_ok())
 }
 
 fn bounded(what: &str, n: usize) -> Result<()> {

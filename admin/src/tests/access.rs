@@ -7,14 +7,20 @@ const PASSWORD: &str = "correct horse battery";
 
 impl Server {
     /// With a token of that role and limit.
-    async fn token(&self, role: &str, limit: &str) -> String {
+    pub(super) async fn token(&self, role: &str, limit: &str) -> String {
         let body = format!(r#"{{"name":"{role}","role":"{role}"{limit}}}"#);
         let made = self.json("POST", "/api/v1/tokens", &body).await;
         assert_eq!(made.status, 200, "{}", made.body);
         made.json()["secret"].as_str().unwrap().to_owned()
     }
 
-    async fn with_token(&self, token: &str, method: &str, path: &str, body: &str) -> Answer {
+    pub(super) async fn with_token(
+        &self,
+        token: &str,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> Answer {
         self.raw(method, path, &format!("{JSON}Authorization: Bearer {token}\r\n"), body).await
     }
 

@@ -28,7 +28,7 @@ async fn a_transition_of_an_old_row_is_a_conflict_that_names_the_row() {
     let body = r#"{"moves":[{"address":"anna@contoso.example","generation":0,"to":"cloud"}]}"#;
     let answer = server.json("POST", TRANSITIONS, body).await;
     assert_eq!((answer.status, answer.json()["code"].as_str()), (409, Some("conflict")));
-    let row = &answer.json()["move_conflicts"][0];
+    let row = &answer.json()["conflicts"][0];
     assert_eq!((row["expected"].as_u64(), row["actual"].as_u64()), (Some(0), Some(1)));
     assert_eq!(row["state"], "cutover");
 }
@@ -68,4 +68,43 @@ async fn the_moves_are_listed_resolved_and_reported_on() {
     assert_eq!(server.json("POST", path, other).await.status, 409);
     let body = r#"{"reports":[{"address":"anna@contoso.example","items_total":2,"items_done":1}]}"#;
     assert_eq!(server.json("PUT", "/api/v1/moves/sync", body).await.json()["taken"], 1);
+}
+
+#[tokio::test]
+async fn who_is_limited_moves_the_mailboxes_of_the_limit_only() {
+    let server = Server::start().await;
+    for (name, batch) in [("anna", "one"), ("ben", "two")] {
+        let path = format!("/api/v1/table/entries/{name}@contoso.example");
+        let body = format!(r#"{{"home":"on_prem","state":"cutover","batch":"{batch}"}}"#);
+        assert_eq!(server.json("PUT", &path, &body).await.status, 200);
+    }
+    let token = server.token("operator", r#","batches":["one"]"#).await;
+    let ask = async |method: &str, path: &str, body: &str| {
+        server.with_token(&token, method, &format!("/api/v1/{path}"), body).await
+    };
+    let list = ask("GET", "moves", "").await;
+    assert!(list.body.contains("anna@") && !list.body.contains("ben@"), "{}", list.body);
+    assert_eq!(ask("GET", "moves/ben@contoso.example", "").await.status, 403);
+    let step = |name: &str, generation: u64| {
+        let move_ = format!(
+            r#"{{"address":"{name}@contoso.example","generation":{generation},"to":"cloud"}}"#
+        );
+        format!(r#"{{"moves":[{move_}]}}"#)
+    };
+    assert_eq!(ask("POST", "moves/transitions", &step("ben", 2)).await.status, 403);
+    assert_eq!(ask("POST", "moves/transitions", &step("anna", 1)).await.status, 200);
+    let batch = |name: &str| format!(r#"{{"batch":"{name}","from":"cutover","to":"cloud"}}"#);
+    assert_eq!(ask("POST", "moves/transitions", &batch("two")).await.status, 403);
+    let resolve = r#"{"message":"0000000000001","delivered":true}"#;
+    assert_eq!(ask("POST", "moves/ben@contoso.example/resolve", resolve).await.status, 403);
+    assert_eq!(ask("POST", "moves/anna@contoso.example/resolve", resolve).await.status, 200);
+    let report = |name: &str| {
+        format!(
+            r#"{{"reports":[{{"address":"{name}@contoso.example","items_total":2,"items_done":1}}]}}"#
+        )
+    };
+    assert_eq!(ask("PUT", "moves/sync", &report("ben")).await.status, 403);
+    assert_eq!(ask("PUT", "moves/sync", &report("anna")).await.status, 200);
+    let anyone = r#"{"edits":[{"op":"remove","address":"ben@contoso.example"}]}"#;
+    assert_eq!(ask("POST", "explain/simulate", anyone).await.status, 403, "it shows all mail");
 }

@@ -364,11 +364,14 @@ impl From<State> for api::MoveState {
 #[derive(Debug, Args)]
 pub(crate) struct SimulateArgs {
     /// The mailboxes that would live elsewhere.
-    #[arg(value_name = "ADDRESS", required_unless_present = "file")]
+    #[arg(value_name = "ADDRESS", required_unless_present_any = ["file", "plan"])]
     pub(crate) addresses: Vec<String>,
     /// Where they would live.
-    #[arg(long, value_name = "SITE", required_unless_present = "file")]
+    #[arg(long, value_name = "SITE", required_unless_present_any = ["file", "plan"])]
     pub(crate) home: Option<String>,
+    /// A plan, by the id that `route plan` printed.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["addresses", "home", "file"])]
+    pub(crate) plan: Option<String>,
     /// Edits as `POST /api/v1/table/edits` takes them; - is standard input.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["addresses", "home"])]
     pub(crate) file: Option<PathBuf>,

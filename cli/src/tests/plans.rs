@@ -193,6 +193,7 @@ async fn a_row_that_others_changed_is_shown_three_ways() {
         base: None,
         theirs: Some(row("on_prem", 7)),
         yours: Some(row("cloud", 1)),
+        ..RowConflict::default()
     }];
     check(&desk, "route apply p1", expect![[r#"
         error: cannot apply the plan: 1 of the rows are no longer what was seen

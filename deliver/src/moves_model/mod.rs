@@ -39,7 +39,7 @@ pub(super) enum Op {
     /// crash of ours, and then it asks again.
     Step {
         mailbox: usize,
-        to: MoveState,
+        to: Target,
         old: bool,
         lost: bool,
     },
@@ -56,8 +56,7 @@ pub(super) enum Op {
     Jump {
         to: u64,
     },
-    /// Cutovers that are due are looked up; they are ended later.
-    LookUpDue,
+    /// What the last tick found due is ended; meanwhile somebody may have been faster.
     EndDue,
     Crash {
         kept: u8,
@@ -67,22 +66,30 @@ pub(super) enum Op {
     },
 }
 
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Target {
+    /// Perhaps no step at all.
+    Any(MoveState),
+    /// One of the steps that there are from where the mailbox is.
+    On(usize),
+}
+
 fn op() -> impl Strategy<Value = Op> {
-    let state = prop::sample::select(MoveState::ALL.to_vec());
+    let wild = prop::sample::select(MoveState::ALL.to_vec()).prop_map(Target::Any);
+    let to = prop_oneof![1 => wild, 6 => (0_usize..12).prop_map(Target::On)];
     prop_oneof![
         4 => (1_u8..4, any::<bool>()).prop_map(|(to, by_alias)| Op::Accept { to, by_alias }),
         5 => (0_usize..2).prop_map(|site| Op::Take { site }),
-        5 => any::<prop::sample::Index>().prop_map(|it| Op::Decide { which: it.index(8) }),
-        5 => (0_usize..8, prop::bool::weighted(0.7), prop::bool::weighted(0.3))
+        5 => (0_usize..12).prop_map(|which| Op::Decide { which }),
+        5 => (0_usize..12, prop::bool::weighted(0.7), prop::bool::weighted(0.3))
             .prop_map(|(which, kept, lost)| Op::Answer { which, kept, lost }),
-        8 => (0_usize..2, state, prop::bool::weighted(0.15), prop::bool::weighted(0.1))
+        8 => (0_usize..2, to, prop::bool::weighted(0.15), prop::bool::weighted(0.1))
             .prop_map(|(mailbox, to, old, lost)| Op::Step { mailbox, to, old, lost }),
         1 => (0_usize..2).prop_map(|mailbox| Op::Note { mailbox }),
         4 => Just(Op::Route),
         3 => (1_u64..700).prop_map(|seconds| Op::Tick { seconds }),
         1 => (0_u64..100_000).prop_map(|to| Op::Jump { to }),
-        2 => Just(Op::LookUpDue),
-        3 => Just(Op::EndDue),
+        2 => Just(Op::EndDue),
         1 => any::<u8>().prop_map(|kept| Op::Crash { kept }),
         2 => (0_usize..2).prop_map(|mailbox| Op::Resolve { mailbox }),
     ]

@@ -179,7 +179,7 @@ impl Layout {
             let names = self.foreign.iter().filter(|(_, name, cell)| wanted(name, *cell));
             names.map(|(_, name, _)| name.as_str()).collect::<Vec<_>>().join(", ")
         };
-        let secret = |name: &str| name.to_ascii_lowercase() == "password";
+        let secret = |name: &str| name.eq_ignore_ascii_case("password");
         if self.foreign.iter().any(|(_, name, _)| secret(name)) {
             remarks.push(
                 "the column Password was not read: Causeway has no use for passwords and keeps none"
@@ -187,7 +187,7 @@ impl Layout {
             );
         }
         let others =
-            names(|name, cell| cell != Cell::Unknown && name.to_ascii_lowercase() != "password");
+            names(|name, cell| cell != Cell::Unknown && !name.eq_ignore_ascii_case("password"));
         if !others.is_empty() {
             remarks.push(format!("checked and left to the migration service: {others}"));
         }

@@ -10,7 +10,8 @@ use api::{Explain, Explanation, HopLimits, Rerouted, Simulate, Simulation, SiteS
 use mail::{RecipientKind, SpoolId, Timestamp};
 use recipients::Recipients;
 use router::{
-    Admission, Decision, Domains, Doubt, Facts, HoldReason, Known, Route, SiteStates, Table,
+    Admission, Decision, Domains, Doubt, Edit, Facts, Field, HoldReason, Known, Put, Route,
+    RowChange, SiteStates, StateRule, Table,
 };
 use spool::{Arrival, Place, Spool, What};
 
@@ -127,10 +128,10 @@ impl Control {
 
     /// Decides for mail of the past by the table of now, and by that with the edits.
     pub(super) async fn simulate_edits(&self, what: Simulate) -> Result<Simulation, BackendError> {
-        if what.plan.is_some() {
-            return Err(BackendError::invalid("plan", "send the plan's changes as edits"));
-        }
-        let wishes = self.wishes(&what.edits)?;
+        let wishes = match &what.plan {
+            Some(plan) => edits_of(self.rows_of_stored(plan).await?),
+            None => self.wishes(&what.edits)?,
+        };
         let now = self.now();
         let since = match &what.since {
             None => Timestamp::from_micros(now.as_micros().saturating_sub(micros(A_DAY))),
@@ -164,6 +165,26 @@ impl Control {
         })
         .await
     }
+}
+
+/// What makes the rows of a plan, whatever the table says of them now.
+fn edits_of(rows: Vec<RowChange>) -> Vec<Edit> {
+    fn field<T: Clone>(value: Option<&T>) -> Field<T> {
+        value.map_or(Field::Clear, |it| Field::Is(it.clone()))
+    }
+    let edit = |it: RowChange| match it.after {
+        Some(row) => Some(Edit::Put(Box::new(Put {
+            address: row.address.clone(),
+            home: row.home.clone(),
+            state: StateRule::Is(row.state),
+            batch: field(row.batch.as_ref()),
+            cloud_address: field(row.cloud_address.as_ref()),
+            aliases: Field::Is(row.aliases.clone()),
+            note: field(row.note.as_ref()),
+        }))),
+        None => it.key().cloned().map(Edit::Remove),
+    };
+    rows.into_iter().filter_map(edit).collect()
 }
 
 fn micros(span: Duration) -> u64 {

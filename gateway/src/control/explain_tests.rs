@@ -4,7 +4,7 @@ use admin::{Backend as _, BackendError, Moves as _};
 use api::{Explain, Simulate, Simulation, SiteState};
 use tempfile::TempDir;
 
-use super::tests::{Gateway, send};
+use super::tests::{Gateway, author, send};
 
 fn edits(json: &str) -> Vec<api::TableEdit> {
     serde_json::from_str(json).unwrap()
@@ -61,6 +61,21 @@ fn a_simulation_lists_the_mail_that_would_have_gone_elsewhere_page_by_page() {
 
     what = Simulate { since: Some("2999-01-01T00:00:00Z".into()), cursor: None, ..what };
     assert_eq!(simulate(&gateway, what).unwrap().messages_seen, 0);
+}
+
+#[test]
+fn a_plan_is_simulated_by_its_id() {
+    let dir = TempDir::new().unwrap();
+    let gateway = Gateway::start(dir.path());
+    send(&gateway, "anna@contoso.example");
+    let control = gateway.control();
+    let request = api::PlanRequest { edits: edits(ANNA_MOVES), ..api::PlanRequest::default() };
+    let plan = gateway.ask(admin::Plans::make_plan(&*control, request, author())).unwrap();
+    let what = Simulate { plan: Some(plan.id), ..Simulate::default() };
+    let found = simulate(&gateway, what).unwrap();
+    assert_eq!((found.changed.len(), found.changed[0].would_go.as_str()), (1, "cloud"));
+    let none = Simulate { plan: Some("p77".into()), ..Simulate::default() };
+    assert!(matches!(simulate(&gateway, none), Err(BackendError::NotFound { .. })));
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use admin::{Answer, Author, BackendError};
 use api::{
-    FieldError, Move, MoveConflict, MoveList, Moved, MovesQuery, Resolve, Resolved, Simulate,
-    Simulation, SyncReports, SyncTaken, Transitioned, Transitions,
+    FieldError, Move, MoveList, Moved, MovesQuery, Resolve, Resolved, Simulate, Simulation,
+    SyncReports, SyncTaken, Transitioned, Transitions,
 };
 use deliver::moves::{MailboxMail, Resolution, Resolved as Outcome};
 use directory::{MoveRow, MoveStep, RowConflict, StepFailure, StepRequest, Steps, SyncReport};
@@ -23,6 +23,7 @@ impl admin::Moves for Control {
 
     fn one_move(&self, address: String) -> Answer<'_, Move> {
         Box::pin(async move {
+            self.must_know_all_mail()?;
             let row = self.move_row(&address)?;
             let mut all = self.with_mail(vec![row]).await;
             all.pop().ok_or_else(|| BackendError::not_found(format!("entry for {address}")))
@@ -48,6 +49,7 @@ impl admin::Moves for Control {
 
 impl Control {
     async fn list_moves(&self, query: MovesQuery) -> Result<MoveList, BackendError> {
+        self.must_know_all_mail()?;
         let directory = Arc::clone(self.routes.directory());
         let limit = page_limit(query.limit);
         let page = blocking(move || {
@@ -68,6 +70,16 @@ impl Control {
         });
         let (generation, rows, next_cursor) = page.await?;
         Ok(MoveList { generation, moves: self.with_mail(rows).await, next_cursor })
+    }
+
+    /// Before, nothing can be said of what is in doubt.
+    fn must_know_all_mail(&self) -> Result<(), BackendError> {
+        match self.recovered() {
+            true => Ok(()),
+            false => Err(BackendError::Busy {
+                detail: "mail of the last run is still being read".to_owned(),
+            }),
+        }
     }
 
     fn move_row(&self, address: &str) -> Result<MoveRow, BackendError> {
@@ -265,12 +277,13 @@ fn failure(failure: StepFailure, generation: u64) -> BackendError {
     }
 }
 
-fn conflict(it: RowConflict) -> MoveConflict {
-    MoveConflict {
+fn conflict(it: RowConflict) -> api::RowConflict {
+    api::RowConflict {
         address: it.address,
         expected: it.expected,
         actual: it.actual.map(|it| it.0),
         state: it.actual.map(|it| api_state(it.1)),
+        ..api::RowConflict::default()
     }
 }
 

@@ -72,7 +72,16 @@ fn put(gateway: &Gateway, line: &str) {
 }
 
 fn show(gateway: &Gateway, address: &str) -> Move {
+    wait_for_recovery(gateway);
     gateway.ask(gateway.control().one_move(address.to_owned())).unwrap()
+}
+
+fn wait_for_recovery(gateway: &Gateway) {
+    let began = Instant::now();
+    while gateway.ask(gateway.control().moves(MovesQuery::default())).is_err() {
+        assert!(began.elapsed() < BOUND, "mail of the last run is still being read");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn until(gateway: &Gateway, what: &str, is_so: impl Fn(&Move) -> bool) -> Move {
@@ -211,6 +220,7 @@ fn reports_of_copies_are_shown_and_outlive_a_restart() {
     assert_eq!(gateway.ask(gateway.control().sync(good, author())).unwrap().taken, 1);
     drop(gateway);
     let gateway = Gateway::start_with(dir.path(), &config(&mute, ""));
+    wait_for_recovery(&gateway);
     let query = MovesQuery { batch: Some("b1".into()), ..MovesQuery::default() };
     let list = gateway.ask(gateway.control().moves(query)).unwrap();
     let sync = list.moves[0].sync.clone().unwrap();

@@ -14,8 +14,9 @@ use crate::output::{Align, Cell, Table, clock};
 
 /// Page by page: each row as soon as it is known, the sum at the end.
 pub(super) async fn run(args: SimulateArgs, console: &mut Console<'_>) -> Result {
-    let mut request =
-        Simulate { edits: edits(&args)?, since: args.since.clone(), ..Simulate::default() };
+    let edits = if args.plan.is_some() { Vec::new() } else { edits(&args)? };
+    let (plan, since) = (args.plan.clone(), args.since.clone());
+    let mut request = Simulate { edits, plan, since, ..Simulate::default() };
     let mut table = Table::new(&[
         ("ACCEPTED", Align::Left),
         ("MESSAGE", Align::Left),

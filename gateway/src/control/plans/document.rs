@@ -128,6 +128,14 @@ impl Control {
         Kept::read(stored.ok_or_else(|| BackendError::not_found(format!("plan {id}")))?)
     }
 
+    /// The rows of the plan of that name.
+    pub(in crate::control) async fn rows_of_stored(
+        &self,
+        id: &str,
+    ) -> Result<Vec<RowChange>, BackendError> {
+        self.rows(number(id)?).await
+    }
+
     pub(super) async fn rows(&self, id: u64) -> Result<Vec<RowChange>, BackendError> {
         let directory = Arc::clone(self.routes.directory());
         let rows = blocking(move || directory.plan_rows(id).map_err(failed)).await?;

@@ -106,6 +106,7 @@ pub(super) fn rows_changed(generation: u64, rows: &[router::RowConflict]) -> Bac
         base: row(&it.base),
         theirs: row(&it.theirs),
         yours: row(&it.yours),
+        ..RowConflict::default()
     };
     let conflicts = rows.iter().take(CONFLICTS_MAX).map(conflict).collect();
     BackendError::RowsChanged { generation, conflicts }
