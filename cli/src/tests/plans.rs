@@ -195,7 +195,10 @@ async fn a_row_that_others_changed_is_shown_three_ways() {
         yours: Some(row("cloud", 1)),
         ..RowConflict::default()
     }];
-    check(&desk, "route apply p1", expect![[r#"
+    check(
+        &desk,
+        "route apply p1",
+        expect![[r#"
         error: cannot apply the plan: 1 of the rows are no longer what was seen
           anna@contoso.example
             the plan saw:  no entry
@@ -203,7 +206,9 @@ async fn a_row_that_others_changed_is_shown_three_ways() {
             the plan says: home cloud, state on_prem, batch none
         hint: look at `conflicts`, then make a new plan
         exit 4
-    "#]]).await;
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -228,25 +233,39 @@ async fn a_plan_may_wait_for_a_time_or_a_person_or_go_a_few_rows_first() {
         "#]],
     )
     .await;
-    check(&desk, "route approve p1", expect![[r#"
+    check(
+        &desk,
+        "route approve p1",
+        expect![[r#"
         plan p1: ready (by maria, of generation 0)
         apply: causeway route apply p1
         exit 0
-    "#]]).await;
+    "#]],
+    )
+    .await;
     let line =
         "route plan --set bert@contoso.example --home cloud --not-before 2026-11-28T22:00:00Z";
     desk.run(line).await;
-    check(&desk, "route apply p2", expect![[r#"
+    check(
+        &desk,
+        "route apply p2",
+        expect![[r#"
         plan p2: scheduled (by maria, of generation 0)
         It is applied at 2026-11-28 22:00:00Z.
         undo: causeway route cancel p2
         exit 0
-    "#]]).await;
-    check(&desk, "route plan --set bert@contoso.example --home cloud --canary many", expect![[r#"
+    "#]],
+    )
+    .await;
+    check(
+        &desk,
+        "route plan --set bert@contoso.example --home cloud --canary many",
+        expect![[r#"
         error: --canary: want a number of rows, or a share as in 5%
         exit 2
-    "#]])
-        .await;
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test]
