@@ -26,11 +26,11 @@ macro_rules! pages {
 /// The order is that of the index: what happens first, what is looked up last.
 const PAGES: &[Page] = pages! {
     "ops":
-        "install" "first-day" "moving-a-mailbox" "routing-rules" "mail-is-slow" "outage"
-        "faulted-site" "restore" "upgrade" "monitoring" "alerts" "alert-site-down"
-        "alert-site-held" "alert-mail-waits" "alert-disk" "alert-certificate-expires"
-        "alert-damage-on-disk" "alert-no-inbound-mail" "alert-duplicates" "alert-canary-rolled-back"
-        "alert-directory-stale" "alert-gone";
+        "install" "first-day" "moving-a-mailbox" "changing-the-table" "routing-rules" "directory"
+        "console" "mail-is-slow" "outage" "faulted-site" "restore" "upgrade" "monitoring" "alerts"
+        "alert-site-down" "alert-site-held" "alert-mail-waits" "alert-disk"
+        "alert-certificate-expires" "alert-damage-on-disk" "alert-no-inbound-mail"
+        "alert-duplicates" "alert-gone";
     "reference": "configuration" "cli" "metrics" "replies" "api";
 };
 

@@ -179,7 +179,13 @@ async fn within_deadline(request: Request, next: Next) -> Response {
 /// How long a request may take: 30 s, unless it moves a file, reads the whole spool or waits for
 /// another server. The body's arrival counts.
 fn deadline(path: &str) -> Duration {
-    let long = [path::IMPORT, path::PLANS_IMPORT, path::TABLE_VERIFY, path::LEDGER_VERIFY];
+    let long = [
+        path::IMPORT,
+        path::PLANS_IMPORT,
+        path::TABLE_VERIFY,
+        path::LEDGER_VERIFY,
+        path::AUDIT_VERIFY,
+    ];
     let long = long.contains(&path) || path.starts_with(path::DIRECTORY_SOURCES);
     let probe = path.starts_with(path::SITES) && path.ends_with("/probe");
     Duration::from_secs(match (long, probe) {

@@ -62,6 +62,6 @@ pub use table::{
 };
 pub use trace::{Story, StoryEvent, StoryRecipient, TraceQuery, Traced};
 pub use watch::{
-    Alert, AlertState, Dropped, DroppedWhy, FlowEvent, FlowKind, PlanEvent, Severity, SiteEvent,
-    StreamEvent, StreamQuery, TableEvent, Topic,
+    Alert, AlertList, AlertSent, AlertState, AlertTest, Dropped, DroppedWhy, Figures, FlowEvent,
+    FlowKind, PlanEvent, Point, Severity, SiteEvent, StreamEvent, StreamQuery, TableEvent, Topic,
 };

@@ -29,10 +29,17 @@ pub fn schemas() -> Map<String, Value> {
 /// Query strings, for the types of their parameters. The document finds them by the names.
 fn queries(to: &mut SchemaGenerator) {
     to.subschema_for::<crate::Explain>();
+    to.subschema_for::<crate::AuditQuery>();
+    to.subschema_for::<crate::DiffQuery>();
+    to.subschema_for::<crate::DriftQuery>();
     to.subschema_for::<crate::HistoryQuery>();
     to.subschema_for::<crate::ImportOptions>();
     to.subschema_for::<crate::ListQuery>();
+    to.subschema_for::<crate::MovesQuery>();
+    to.subschema_for::<crate::PlanQuery>();
     to.subschema_for::<crate::QueueQuery>();
+    to.subschema_for::<crate::RecipientQuery>();
+    to.subschema_for::<crate::RowQuery>();
     to.subschema_for::<crate::StreamQuery>();
     to.subschema_for::<crate::TraceQuery>();
 }

@@ -16,7 +16,9 @@ pub(crate) fn schemas(to: &mut SchemaGenerator) {
     to.subschema_for::<PlanEvent>();
     to.subschema_for::<Dropped>();
     to.subschema_for::<StreamQuery>();
-    to.subschema_for::<Alert>();
+    to.subschema_for::<AlertList>();
+    to.subschema_for::<AlertTest>();
+    to.subschema_for::<Figures>();
 }
 
 /// `GET /api/v1/stream?…`: what is sent, and what of it.
@@ -267,6 +269,47 @@ impl DroppedWhy {
             Self::Gone => "gone",
         }
     }
+}
+
+/// `GET /api/v1/alerts`: what is firing first, then what is about to, then what ended lately.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AlertList {
+    pub alerts: Vec<Alert>,
+}
+
+/// `POST /api/v1/alerts/test`: whom a test was sent to. Empty if the configuration names nobody.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AlertTest {
+    pub sent: Vec<AlertSent>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AlertSent {
+    pub to: String,
+    pub ok: bool,
+    pub detail: String,
+}
+
+/// `GET /api/v1/metrics/summary`: the last hour at a glance, the oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Figures {
+    pub every_seconds: u64,
+    pub points: Vec<Point>,
+}
+
+/// Rates since the point before.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Point {
+    pub at: String,
+    /// Messages.
+    pub accepted_per_second: f64,
+    /// Recipients, here and in the next two.
+    pub delivered_per_second: f64,
+    pub deferred_per_second: f64,
+    /// Returned or expired.
+    pub bounced_per_second: f64,
+    /// Messages that wait.
+    pub spool_messages: u64,
 }
 
 #[cfg(test)]

@@ -89,6 +89,7 @@ impl<'a> Ask<'a> {
     fn answer_for(&self) -> Duration {
         let long = matches!(self.body, Body::Csv(_))
             || self.path.starts_with(api::path::LEDGER_VERIFY)
+            || self.path.starts_with(api::path::AUDIT_VERIFY)
             || self.path.starts_with(api::path::TABLE_VERIFY)
             || self.path.ends_with("/probe")
             || self.path.ends_with("/sync")

@@ -17,6 +17,8 @@ pub(crate) struct Key {
 pub(crate) enum Kind {
     /// A short name.
     Text,
+    /// An address of mail.
+    Mailbox,
     /// Whatever is not empty.
     Line,
     Domain,
@@ -88,6 +90,7 @@ impl Kind {
     pub(crate) fn describe(self) -> String {
         match self {
             Self::Text | Self::Line => "text".into(),
+            Self::Mailbox => "address of mail".into(),
             Self::Domain => "domain name".into(),
             Self::Path => "path".into(),
             Self::Bind => "ADDRESS:PORT".into(),

@@ -37,8 +37,9 @@ pub use mistakes::{Mistake, Mistakes};
 pub use reference::reference;
 pub use reload::Reload;
 pub use types::{
-    Admin, BareNewline, BatchSynced, CertificateSenders, Chunking, Config, DeliverySettings,
-    DeliveryTimeouts, DirectoryKind, DirectorySource, Hosts, IpPreference, LdapSource, LdapTls,
-    Limits, Listener, Log, LogFormat, Portal, Rails, RailsCheck, RecipientCheck, RelayDomain, Role,
-    Routing, SecondPerson, Server, Site, SpoolSettings, TlsFiles, TlsPolicy,
+    Admin, Alerts, BareNewline, BatchSynced, CertificateSenders, Chunking, Config,
+    DeliverySettings, DeliveryTimeouts, DirectoryKind, DirectorySource, Hosts, IpPreference,
+    LdapSource, LdapTls, Limits, Listener, Log, LogFormat, Portal, Rails, RailsCheck,
+    RecipientCheck, RelayDomain, Role, Routing, SecondPerson, Server, Site, SpoolSettings,
+    TlsFiles, TlsPolicy,
 };

@@ -96,6 +96,7 @@ fn mixed(in_force: &Config, file: &Config, waits: &Waits) -> Config {
         relay_domains: routing.relay_domains.clone(),
         routing: routing.routing.clone(),
         rails: file.rails.clone(),
+        alerts: file.alerts.clone(),
         limits: Limits {
             stress_at_percent: in_force.limits.stress_at_percent,
             memory_bytes_max: in_force.limits.memory_bytes_max,

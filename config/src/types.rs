@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use mail::{Domain, SiteName, Template, Unlisted};
+use mail::{Address, Domain, SiteName, Template, Unlisted};
 
 use crate::value::Choice;
 use crate::{FreezeWindow, HostPort, Mistakes, Setting};
@@ -23,6 +23,7 @@ pub struct Config {
     pub routing: Routing,
     pub rails: Rails,
     pub admin: Admin,
+    pub alerts: Alerts,
     pub portal: Option<Portal>,
     pub spool: SpoolSettings,
     pub limits: Limits,
@@ -257,6 +258,16 @@ pub struct Admin {
     pub password_memory_bytes: u64,
     pub password_passes: u32,
     pub audit_kept: Duration,
+}
+
+/// What is worth telling somebody, and whom.
+#[derive(Clone, Debug)]
+pub struct Alerts {
+    pub site_after: Duration,
+    pub mail_waits_over: Duration,
+    pub free_bytes_under: u64,
+    pub certificate_within: Duration,
+    pub mail_to: Option<Address>,
 }
 
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use mail::{Domain, SiteName, Template};
+use mail::{Address, Domain, SiteName, Template};
 use toml::Spanned;
 use toml::de::{DeInteger, DeValue};
 
@@ -125,6 +125,17 @@ fn is_level(text: &str) -> bool {
 pub(crate) fn is_name(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text.bytes().all(|it| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_'))
+}
+
+impl Value for Address {
+    fn read(raw: &Raw<'_>, _: Kind, faults: &mut Faults) -> Option<Self> {
+        const WANT: &str = "an address, as in \"ops@contoso.example\"";
+        explained(raw, faults, WANT, |it| it.parse().map_err(|why| format!("{why}; want {WANT}")))
+    }
+
+    fn placeholder() -> Self {
+        "placeholder@placeholder.invalid".parse().expect("a valid address")
+    }
 }
 
 impl Value for Domain {

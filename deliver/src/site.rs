@@ -42,6 +42,18 @@ pub struct ProbeStep {
 }
 
 impl Delivery {
+    /// Deferrals of recipients since the start.
+    pub fn deferrals(&self) -> u64 {
+        let mut labels: Vec<String> =
+            self.hops().iter().map(|it| it.key.label().to_owned()).collect();
+        labels.sort_unstable();
+        labels.dedup();
+        let of = |label: &String| {
+            self.0.metrics.recipients.with_label_values(&[label.as_str(), "deferred"]).get()
+        };
+        labels.iter().map(of).sum()
+    }
+
     pub fn sites(&self) -> Vec<SiteView> {
         let hops = self.hops();
         let sites = hops.iter().filter(|it| it.is_site());

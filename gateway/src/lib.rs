@@ -13,6 +13,7 @@
 //! finish, and after a grace what is left is dropped where it waits.
 
 mod accept;
+mod alerts;
 mod assemble;
 mod bind;
 pub mod control;

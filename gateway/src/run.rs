@@ -26,6 +26,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::alerts::{self, Watched};
 use crate::control::{Control, Overrides, Planner, keep_plans};
 use crate::cutovers;
 use crate::recipients::Recipients;
@@ -228,6 +229,7 @@ pub(crate) fn start(
         listings: Arc::default(),
         sessions,
         planner: Planner::default(),
+        watched: Watched::default(),
     });
     keep_watch(&backend, (&tracker, &stop), control);
     let address = admin.local_addr().tried(|| "cannot use the admin socket".into())?;
@@ -238,12 +240,13 @@ pub(crate) fn start(
     Ok(Started { control: backend, spool, tracker, stop })
 }
 
-/// What the gateway does to the table by itself.
+/// What the gateway does by itself: alerts, plans, cutovers.
 fn keep_watch(
     backend: &Arc<Control>,
     (tracker, stop): (&TaskTracker, &CancellationToken),
     control: &Runtime,
 ) {
+    tracker.spawn_on(alerts::watch(Arc::clone(backend), stop.clone()), control.handle());
     tracker.spawn_on(keep_plans(Arc::clone(backend), stop.clone()), control.handle());
     tracker.spawn_on(cutovers::watch(Arc::clone(backend), stop.clone()), control.handle());
 }

@@ -152,6 +152,14 @@ fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsErr
     if chain.is_empty() { Err(bad("no certificate".into())) } else { Ok(chain) }
 }
 
+/// When the certificate in a file expires; `None` if it cannot be read, which is in the log already.
+pub(crate) fn expires(files: &TlsFiles) -> Option<mail::Timestamp> {
+    let chain = read_certificates(&files.certificate).ok()?;
+    let (_, certificate) = X509Certificate::from_der(chain.first()?).ok()?;
+    let seconds = u64::try_from(certificate.validity().not_after.timestamp()).unwrap_or(0);
+    Some(mail::Timestamp::from_micros(seconds.saturating_mul(1_000_000)))
+}
+
 fn read_roots(path: &Path) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in read_certificates(path)? {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::process::{self, Tally, cargo, on_path, run_counted, target_dir};
-use crate::{console, docs, packages, tidy};
+use crate::{console, docs, monitoring, packages, tidy};
 
 /// What became of one step.
 struct Done {
@@ -81,6 +81,7 @@ fn run_all() -> Vec<Done> {
         check("console", console::check),
         timed("console tests", console::test),
         check("tidy", tidy::run),
+        check("alert rules", monitoring::fire),
         // One at a time: these scenarios load the machine and watch the clock.
         tests("e2e", &SCENARIOS),
     ]

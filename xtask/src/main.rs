@@ -5,11 +5,13 @@
 
 use std::process::ExitCode;
 
+mod api_fuzz;
 mod bench;
 mod ci;
 mod console;
 mod docs;
 mod fuzz;
+mod monitoring;
 mod packages;
 mod process;
 mod soak;
@@ -26,6 +28,7 @@ usage: cargo xtask TASK
   console                 the console's checks and its tests in a browser, on the release build
   bench [--kit DIR] ARGS  the benchmark kit (default ../shared/bench) on the release build
   soak --kills N --cuts N the crash scenarios, as long as you like
+  api-fuzz [EXAMPLES]     schemathesis on a gateway of its own; EXAMPLES for each operation (30)
   fuzz TARGET [--runs N]  one fuzz target with its committed corpus
 ";
 
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         "console" => console::check().and_then(|()| console::test().0),
         "bench" => bench::run(rest),
         "soak" => soak::run(rest),
+        "api-fuzz" => api_fuzz::api_fuzz(rest),
         "fuzz" => fuzz::run(rest),
         _ => {
             eprint!("{USAGE}");

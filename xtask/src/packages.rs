@@ -23,6 +23,7 @@ const INSTALLED: &[&str] = &[
     "perl-base",
     "util-linux",
     "linux-perf",
+    "prometheus",
     "libidn12",
     "libgnutls-dane0",
     "libnsl2",

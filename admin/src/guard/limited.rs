@@ -4,7 +4,7 @@
 //! the handlers ask for each row.
 
 use access::Principal;
-use api::{Change, Entry, ListQuery, TableEdit, TableEdits};
+use api::{Change, Entry, ListQuery, Plan, RowKind, RowQuery, TableEdit, TableEdits};
 use mail::Address;
 
 use crate::problem::{Failure, Result};
@@ -30,6 +30,16 @@ const OPEN: &[&str] = &[
     "POST /api/v1/moves/{name}/resolve",
     "PUT /api/v1/moves/sync",
     "GET /api/v1/sites",
+    "GET /api/v1/plans",
+    "POST /api/v1/plans",
+    "POST /api/v1/plans/import",
+    "POST /api/v1/plans/rollback",
+    "GET /api/v1/plans/{name}",
+    "GET /api/v1/plans/{name}/rows",
+    "POST /api/v1/plans/{name}/approve",
+    "POST /api/v1/plans/{name}/cancel",
+    "POST /api/v1/plans/{name}/check",
+    "POST /api/v1/plans/{name}/apply",
     "GET /api/v1/alerts",
     "GET /api/v1/metrics/summary",
     "GET /api/v1/session",
@@ -99,12 +109,15 @@ pub(crate) async fn see_address(
     if principal.limit().is_none() {
         return Ok(());
     }
-    let parsed = parsed(address)?;
-    let batch = match shared.backend.entry(address.to_owned()).await {
-        Ok((_, entry)) => entry.batch,
-        Err(_) => None,
-    };
-    principal.may_see(&parsed, batch.as_deref()).map_err(Failure::forbidden)
+    let address = parsed(address)?;
+    match shared.backend.entry(address.to_string()).await {
+        // An alias shows its mailbox, which may be elsewhere.
+        Ok((_, entry)) => {
+            principal.may_see(&address, entry.batch.as_deref()).map_err(Failure::forbidden)?;
+            see(principal, &entry)
+        }
+        Err(_) => principal.may_see(&address, None).map_err(Failure::forbidden),
+    }
 }
 
 /// [`crate::Backend::edit`], all of whose rows are inside the limit, before and after.
@@ -145,6 +158,45 @@ pub(crate) async fn edit(
     }
     let detail = "others edit the table all the time".to_owned();
     Err(BackendError::Busy { detail }.into())
+}
+
+/// A plan that was just made, if all of its rows are inside the limit; else it is cancelled.
+pub(crate) async fn keep_plan(shared: &Shared, principal: &Principal, plan: Plan) -> Result<Plan> {
+    let Err(outside) = see_plan(shared, principal, &plan.id).await else { return Ok(plan) };
+    let (id, author) = (plan.id, Author(principal.name().to_owned()));
+    if let Err(error) = shared.to_the_end(|it| it.cancel_plan(id, author)).await {
+        tracing::warn!(%error, "A plan that goes beyond its author's limit could not be cancelled.");
+    }
+    Err(outside)
+}
+
+/// May this one see the plan, approve and apply it? If every row is inside the limit: rows do not
+/// change once it is made.
+pub(crate) async fn see_plan(shared: &Shared, principal: &Principal, id: &str) -> Result<()> {
+    if principal.limit().is_none() {
+        return Ok(());
+    }
+    // Rows that stay as they are would tell how they are.
+    for kind in [None, Some(RowKind::Unchanged)] {
+        let mut cursor = None;
+        loop {
+            let query = RowQuery { kind, cursor, limit: Some(1000) };
+            let page = shared.backend.plan_rows(id.to_owned(), query).await?;
+            check_changes(principal, &page.rows)?;
+            if page.next_cursor.is_none() {
+                break;
+            }
+            cursor = page.next_cursor;
+        }
+    }
+    Ok(())
+}
+
+/// Of the plans of others only a look at each row would tell.
+pub(crate) fn keep_own_plans(principal: &Principal, plans: &mut Vec<Plan>) {
+    if !principal.limit().is_none() {
+        plans.retain(|it| it.author == principal.name());
+    }
 }
 
 /// May this one move the mailbox that has `address`? A step changes neither its addresses nor its

@@ -12,7 +12,8 @@ use axum::{Json, Router};
 
 use super::{PAGE_DEFAULT, page_rows};
 use crate::BackendError;
-use crate::extract::{By, IfMatch, Json as JsonBody, Query, Raw, Segment};
+use crate::extract::{By, IfMatch, Json as JsonBody, Query, Raw, Segment, Who};
+use crate::guard::limited;
 use crate::problem::{Failure, Result};
 use crate::routes::{App, IMPORT_BYTES_MAX, Shared};
 
@@ -42,6 +43,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
 /// mistake.
 async fn make(
     State(app): App,
+    Who(principal): Who,
     if_match: IfMatch,
     By(author): By,
     JsonBody(mut request): JsonBody<PlanRequest>,
@@ -51,13 +53,15 @@ async fn make(
         return Err(Failure::invalid(detail).hint("POST a file to /api/v1/plans/import"));
     }
     request.base_generation = if_match.0.or(request.base_generation);
-    Ok(Json(app.to_the_end(|it| it.make_plan(request, author)).await?))
+    let plan = app.to_the_end(|it| it.make_plan(request, author)).await?;
+    limited::keep_plan(&app, &principal, plan).await.map(Json)
 }
 
 /// `POST /api/v1/plans/import?…`: the same from a file, ours or Microsoft's. 422 lists every mistake
 /// by line and column.
 async fn import(
     State(app): App,
+    Who(principal): Who,
     Query(options): Query<PlanImport>,
     By(author): By,
     request: Request,
@@ -75,54 +79,84 @@ async fn import(
             plan
         })
     });
-    Ok(Json(plan.await?))
+    let plan = plan.await?;
+    limited::keep_plan(&app, &principal, plan).await.map(Json)
 }
 
 /// `POST /api/v1/plans/rollback`: a plan that goes back to a generation, or takes one back.
 async fn rollback(
     State(app): App,
+    Who(principal): Who,
     By(author): By,
     JsonBody(request): JsonBody<RollbackRequest>,
 ) -> Result<Json<Plan>> {
     if request.to_generation.is_some() == request.undo_generation.is_some() {
         return Err(Failure::invalid("want either to_generation or undo_generation"));
     }
-    Ok(Json(app.to_the_end(|it| it.plan_rollback(request, author)).await?))
+    let plan = app.to_the_end(|it| it.plan_rollback(request, author)).await?;
+    limited::keep_plan(&app, &principal, plan).await.map(Json)
 }
 
 /// `GET /api/v1/plans?…`: the newest first.
-async fn list(State(app): App, Query(mut query): Query<PlanQuery>) -> Result<Json<PlanList>> {
+async fn list(
+    State(app): App,
+    Who(principal): Who,
+    Query(mut query): Query<PlanQuery>,
+) -> Result<Json<PlanList>> {
     query.limit = Some(page_rows(query.limit, PAGE_DEFAULT)?);
-    Ok(Json(app.backend.plans(query).await?))
+    let mut page = app.backend.plans(query).await?;
+    limited::keep_own_plans(&principal, &mut page.plans);
+    Ok(Json(page))
 }
 
 /// `GET /api/v1/plans/{id}`
-async fn show(State(app): App, Segment(id): Segment) -> Result<Json<Plan>> {
+async fn show(State(app): App, Who(principal): Who, Segment(id): Segment) -> Result<Json<Plan>> {
+    limited::see_plan(&app, &principal, &id).await?;
     Ok(Json(app.backend.one_plan(id).await?))
 }
 
 /// `GET /api/v1/plans/{id}/rows?…`: before and after, by address.
 async fn rows(
     State(app): App,
+    Who(principal): Who,
     Segment(id): Segment,
     Query(mut query): Query<RowQuery>,
 ) -> Result<Json<RowList>> {
+    limited::see_plan(&app, &principal, &id).await?;
     query.limit = Some(page_rows(query.limit, PAGE_DEFAULT)?);
     Ok(Json(app.backend.plan_rows(id, query).await?))
 }
 
 /// `POST /api/v1/plans/{id}/approve`: 403 for its author; 409 if it waits for nobody.
-async fn approve(State(app): App, Segment(id): Segment, By(author): By) -> Result<Json<Plan>> {
+async fn approve(
+    State(app): App,
+    Who(principal): Who,
+    Segment(id): Segment,
+    By(author): By,
+) -> Result<Json<Plan>> {
+    limited::see_plan(&app, &principal, &id).await?;
     Ok(Json(app.to_the_end(|it| it.approve_plan(id, author)).await?))
 }
 
 /// `POST /api/v1/plans/{id}/cancel`: 409 if it is over already.
-async fn cancel(State(app): App, Segment(id): Segment, By(author): By) -> Result<Json<Plan>> {
+async fn cancel(
+    State(app): App,
+    Who(principal): Who,
+    Segment(id): Segment,
+    By(author): By,
+) -> Result<Json<Plan>> {
+    limited::see_plan(&app, &principal, &id).await?;
     Ok(Json(app.to_the_end(|it| it.cancel_plan(id, author)).await?))
 }
 
 /// `POST /api/v1/plans/{id}/check`: holds it against the rails again.
-async fn check(State(app): App, Segment(id): Segment, By(author): By) -> Result<Json<Plan>> {
+async fn check(
+    State(app): App,
+    Who(principal): Who,
+    Segment(id): Segment,
+    By(author): By,
+) -> Result<Json<Plan>> {
+    limited::see_plan(&app, &principal, &id).await?;
     Ok(Json(app.to_the_end(|it| it.check_plan(id, author)).await?))
 }
 
@@ -132,12 +166,14 @@ async fn check(State(app): App, Segment(id): Segment, By(author): By) -> Result<
 /// `conflict` with the rows that others changed since; 409 `refused` if it is over already.
 async fn apply(
     State(app): App,
+    Who(principal): Who,
     Segment(id): Segment,
     if_match: IfMatch,
     By(author): By,
     JsonBody(mut request): JsonBody<ApplyRequest>,
 ) -> Result<Json<Plan>> {
     request.expect_generation = if_match.0.or(request.expect_generation);
+    limited::see_plan(&app, &principal, &id).await?;
     Ok(Json(app.to_the_end(|it| it.apply_plan(id, request, author)).await?))
 }
 

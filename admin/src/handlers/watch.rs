@@ -2,22 +2,26 @@
 
 use std::sync::Arc;
 
-use api::{StreamQuery, Topic, path};
-use axum::Router;
+use api::{AlertList, AlertTest, Figures, StreamQuery, Topic, path};
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::routing::{get, post};
+use axum::{Json, Router};
 use events::{EventId, Interest};
 
 use crate::BackendError;
-use crate::extract::Query;
+use crate::extract::{By, Query};
 use crate::problem::{Failure, Result};
 use crate::routes::{App, Shared};
 use crate::stream;
 
 pub(crate) fn routes() -> Router<Arc<Shared>> {
-    Router::new().route(path::STREAM, get(events))
+    Router::new()
+        .route(path::STREAM, get(events))
+        .route(path::ALERTS, get(alerts))
+        .route(path::ALERTS_TEST, post(test_alerts))
+        .route(path::FIGURES, get(figures))
 }
 
 /// The header by which a client says what it has heard last. WHATWG HTML §9.2.4.
@@ -64,4 +68,20 @@ fn interest(query: StreamQuery) -> Result<Interest> {
         recipient: query.recipient.map(|it| it.to_lowercase()).filter(|it| !it.is_empty()),
         site: query.site.filter(|it| !it.is_empty()),
     })
+}
+
+/// `GET /api/v1/alerts`: what the gateway finds wrong with itself.
+async fn alerts(State(app): App) -> Result<Json<AlertList>> {
+    Ok(Json(app.backend.alerts().await?))
+}
+
+/// `POST /api/v1/alerts/test`: sends a test to whoever is told of alerts. 200 with what came of it.
+async fn test_alerts(State(app): App, By(author): By) -> Result<Json<AlertTest>> {
+    Ok(Json(app.to_the_end(|it| it.test_alerts(author)).await?))
+}
+
+/// `GET /api/v1/metrics/summary`: what was accepted, delivered, deferred and bounced in the last
+/// hour, and what waited.
+async fn figures(State(app): App) -> Result<Json<Figures>> {
+    Ok(Json(app.backend.figures().await?))
 }

@@ -140,20 +140,26 @@ pub fn reference() -> String {
     let mut page = String::from(
         "# Admin API\n\n\
          Written by `cargo xtask docs` from the code; do not edit.\n\n\
-         Everything below `/api/v1` wants `Authorization: Bearer TOKEN` with a line of\n\
-         `DATA_DIR/admin.token`. Bodies are JSON; failures are RFC 9457 problems with `code`, `detail`\n\
+         Everything below `/api/v1` but the login wants `Authorization: Bearer TOKEN` with a line of\n\
+         `DATA_DIR/admin.token` or a token of `POST /api/v1/tokens`, or the cookie of a session; by\n\
+         cookie what changes something wants the header `causeway-csrf: 1` as well. The column *wants*\n\
+         says the least role. A POST with an `Idempotency-Key` is safe to repeat. Bodies are JSON; failures are RFC 9457 problems with `code`, `detail`\n\
          and `hint`. The table's generation is the `ETag`; send it back as `If-Match` to edit only\n\
          what you saw (412 if it has changed). The names in the last two columns are types of crate\n\
          `api`, whose documentation lists their fields.\n\n\
-         | | path | does | query | body | answer |\n| --- | --- | --- | --- | --- | --- |\n",
+         | | path | wants | does | query | body | answer |\n| --- | --- | --- | --- | --- | --- | --- |\n",
     );
     for it in endpoints() {
         let method = it.method.to_uppercase();
         let query = it.query.join(", ");
         let row = writeln!(
             page,
-            "| {method} | `{}` | {} | {query} | {} | {} |",
-            it.path, it.summary, it.body, it.answer
+            "| {method} | `{}` | {} | {} | {query} | {} | {} |",
+            it.path,
+            it.need.as_str(),
+            it.summary,
+            it.body,
+            it.answer
         );
         row.expect("a String takes any text");
     }

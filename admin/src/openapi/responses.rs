@@ -68,6 +68,8 @@ fn problems(endpoint: &Endpoint) -> Vec<(u16, &'static str)> {
     let names = endpoint.path.contains('{');
     let has_body = !endpoint.body.is_empty();
     let is_table = takes_if_match(endpoint);
+    // A plan names the generation that it was made for.
+    let plans = ["/plans", "/moves", "/explain"].iter().any(|it| endpoint.path.contains(it));
     let asks = names || has_body || !endpoint.query.is_empty();
     let all = [
         (400, v1, "The request is no HTTP that can be read, or its body broke off."),
@@ -75,7 +77,7 @@ fn problems(endpoint: &Endpoint) -> Vec<(u16, &'static str)> {
         (403, v1, "Not for this role, or blocked by a rail."),
         (404, v1 && (asks || changes), "There is no such thing."),
         (409, changes, "Not in this state, or somebody else changed the same."),
-        (412, changes && is_table, "The table has changed since."),
+        (412, changes && (is_table || plans), "The table has changed since."),
         (413, has_body, "The body is too large."),
         (415, has_body, "The body is of another type."),
         (422, v1 && (asks || changes), "What is asked makes no sense; `errors` says where."),

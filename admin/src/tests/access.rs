@@ -270,6 +270,20 @@ async fn who_is_limited_to_a_batch_keeps_its_rows_in_it() {
     assert_eq!(put("anna", r#"{"batch":null}"#).await, 403);
     assert_eq!(put("ben", r#"{"batch":"one"}"#).await, 403);
     assert_eq!(put("carl", r#"{"home":"cloud","batch":"one"}"#).await, 403);
+    let step = async |body: &str| {
+        server.with_token(&token, "POST", "/api/v1/moves/transitions", body).await
+    };
+    for other in [
+        r#"{"batch":"two","from":"on_prem","to":"syncing"}"#,
+        r#"{"moves":[{"address":"ben@contoso.example","generation":2,"to":"syncing"}]}"#,
+    ] {
+        let answer = step(other).await;
+        assert_eq!((answer.status, &answer.json()["code"]), (403, &"forbidden".into()));
+    }
+    let own = step(r#"{"batch":"one","from":"on_prem","to":"syncing"}"#).await;
+    assert_ne!(own.status, 403, "{}", own.body);
+    let seen = server.with_token(&token, "GET", "/api/v1/moves/ben@contoso.example", "").await;
+    assert_eq!(seen.status, 403);
     let page = server.with_token(&token, "GET", "/api/v1/table/entries", "").await;
     assert!(page.body.contains("anna@") && !page.body.contains("ben@"), "{}", page.body);
 }
@@ -326,4 +340,35 @@ async fn an_answer_with_a_secret_is_not_kept_for_its_key() {
     assert_eq!((again.status, &again.json()["code"]), (409, &"idempotency_done".into()));
     let tokens = server.get("/api/v1/tokens").await.json();
     assert_eq!(tokens["tokens"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_plan_that_goes_beyond_its_author_s_limit_is_cancelled() {
+    let server = Server::start().await;
+    let token = server.token("operator", r#","domains":["contoso.example"]"#).await;
+    let plan = async |address: &str| {
+        let edit = format!(r#"{{"op":"set","address":"{address}","entry":{{"home":"cloud"}}}}"#);
+        let body = format!(r#"{{"edits":[{edit}],"reason":"wave 7"}}"#);
+        server.with_token(&token, "POST", "/api/v1/plans", &body).await
+    };
+    let beyond = plan("ben@fabrikam.example").await;
+    assert_eq!((beyond.status, &beyond.json()["code"]), (403, &"forbidden".into()));
+    let all = server.get("/api/v1/plans").await.json();
+    assert_eq!(all["plans"][0]["state"], "cancelled");
+    let inside = plan("anna@contoso.example").await;
+    assert_eq!(inside.status, 200, "{}", inside.body);
+    assert_eq!(inside.json()["author"], "token:operator");
+
+    let edit = r#"{"op":"set","address":"ben@fabrikam.example","entry":{"home":"cloud"}}"#;
+    let body = format!(r#"{{"edits":[{edit}],"reason":"wave 8"}}"#);
+    let others = server.json("POST", "/api/v1/plans", &body).await.json();
+    let others = format!("/api/v1/plans/{}", others["id"].as_str().unwrap());
+    for (method, rest) in [("GET", ""), ("GET", "/rows"), ("POST", "/apply"), ("POST", "/cancel")] {
+        let answer = server.with_token(&token, method, &format!("{others}{rest}"), "{}").await;
+        assert_eq!(answer.status, 403, "{method} {rest}: {}", answer.body);
+    }
+    let seen = server.with_token(&token, "GET", "/api/v1/plans", "").await.json();
+    let authors: Vec<&serde_json::Value> =
+        seen["plans"].as_array().unwrap().iter().map(|it| &it["author"]).collect();
+    assert_eq!(authors, ["token:operator", "token:operator"]);
 }

@@ -23,7 +23,7 @@ pub(crate) use route::{
     SetArgs, SimulateArgs,
 };
 pub(crate) use site::{OverrideArgs, SiteCommand};
-pub(crate) use watch::{TailArgs, TailTopic};
+pub(crate) use watch::{AlertCommand, TailArgs, TailTopic};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage or configuration, 3 gateway unreachable,
@@ -102,6 +102,9 @@ pub(crate) enum Command {
     /// gateway goes away it is asked again, and what happened meanwhile is shown as far as it is kept.
     #[command(after_help = TAIL_EXAMPLES)]
     Tail(TailArgs),
+    /// What the gateway finds wrong with itself.
+    #[command(subcommand)]
+    Alert(AlertCommand),
     /// Health of the sites.
     #[command(subcommand)]
     Site(SiteCommand),

@@ -1,6 +1,6 @@
-//! `causeway tail`.
+//! `causeway tail` and `causeway alert …`.
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
 #[derive(Debug, Args)]
 pub(crate) struct TailArgs {
@@ -34,4 +34,12 @@ impl TailTopic {
             Self::Plans => "plans",
         }
     }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AlertCommand {
+    /// What is firing, what is about to, and what ended within the hour. Exits 1 if something fires.
+    List,
+    /// Send a test to whoever `alerts.mail_to` names. Exits 1 if it cannot be sent.
+    Test,
 }

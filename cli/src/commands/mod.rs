@@ -1,6 +1,7 @@
 //! One file per subcommand. Each asks the gateway, shows the answer, and names the way back.
 
 mod access;
+mod alert;
 mod check;
 mod completions;
 mod demo;
@@ -65,6 +66,7 @@ pub(crate) async fn ask(command: Command, console: &mut Console<'_>) -> Result {
         Command::Queue(command) => queue::run(command, console).await,
         Command::Trace(args) => trace::run(args, console).await,
         Command::Tail(args) => tail::run(args, console).await,
+        Command::Alert(command) => alert::run(&command, console).await,
         Command::Site(command) => site::run(command, console).await,
         Command::Ledger(LedgerCommand::Verify) => ledger::run(console).await,
         Command::User(command) => access::user(command, console).await,

@@ -1,5 +1,6 @@
 //! The sections of the file, one module each: its keys, and how they become a value.
 
+mod alerts;
 mod delivery;
 mod directory;
 mod limits;
@@ -51,6 +52,7 @@ pub(crate) const SECTIONS: &[Declared] = &[
     Declared { name: "routing", shape: One, about: "How recipients are looked up.", keys: routing::ROUTING },
     Declared { name: "rails", shape: One, about: "What a change of the table is held against before it is made.", keys: rails::KEYS },
     Declared { name: "admin", shape: One, about: "API, console, metrics and health.", keys: server::ADMIN },
+    Declared { name: "alerts", shape: One, about: "What the gateway finds worth telling somebody.", keys: alerts::KEYS },
     Declared { name: "portal", shape: One, about: "Webmail and JMAP, which this version does not have: the section is accepted, so that one file serves the next version as well.", keys: server::PORTAL },
     Declared { name: "spool", shape: One, about: "Where accepted mail is kept.", keys: spool::KEYS },
     Declared { name: "limits", shape: One, about: "What clients may use up; each is answered with a reply of its own and counted.", keys: limits::KEYS },
@@ -83,6 +85,7 @@ pub(crate) fn read(root: &DeTable<'_>, reader: &mut Reader) -> Config {
         routing: routing::read_routing(one(root, reader, "routing"), reader),
         rails: rails::read(one(root, reader, "rails"), reader),
         admin: server::read_admin(one(root, reader, "admin"), reader),
+        alerts: alerts::read(one(root, reader, "alerts"), reader),
         portal: root
             .contains_key("portal")
             .then(|| server::read_portal(one(root, reader, "portal"), reader)),

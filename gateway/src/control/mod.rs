@@ -39,6 +39,7 @@ use events::Events;
 use mail::{SiteName, Timestamp};
 use spool::{Settled, Spool, SpoolMetrics};
 
+use crate::alerts::Watched;
 use crate::reload::{ReloadError, Reloader};
 pub use listings::Listings;
 pub use overrides::Overrides;
@@ -62,6 +63,7 @@ pub struct Control {
     pub recovered: Arc<AtomicBool>,
     pub sessions: prometheus::IntGauge,
     pub planner: Planner,
+    pub watched: Watched,
     /// Of the table, by position.
     pub listings: Arc<Listings>,
 }
@@ -286,7 +288,7 @@ fn mistake(origin: &str, it: &Mistake) -> FieldError {
 }
 
 /// What the file system of the data folder has left; 0 when it does not say.
-fn free_bytes(data_dir: &Path) -> u64 {
+pub(crate) fn free_bytes(data_dir: &Path) -> u64 {
     rustix::fs::statvfs(data_dir).map_or(0, |it| it.f_bavail.saturating_mul(it.f_frsize))
 }
 

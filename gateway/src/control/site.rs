@@ -16,7 +16,7 @@ use super::{Control, age};
 const OVERRIDE_MAX: Duration = Duration::from_secs(30 * 86_400);
 
 impl Control {
-    pub(super) fn list_sites(&self) -> SiteList {
+    pub(crate) fn list_sites(&self) -> SiteList {
         SiteList { sites: self.delivery.sites().iter().map(|it| self.site(it)).collect() }
     }
 

@@ -43,6 +43,15 @@ export type Alert = {
 
 export type AlertState = "firing" | "resolved" | "pending";
 
+/** `POST /api/v1/plans/{id}/apply`. */
+export type ApplyRequest = {
+  /** The plan's `confirm`, repeated. */
+  confirm?: string | null;
+  /** Only if this is still the table's generation, as with `If-Match`. */
+  expect_generation?: number | null;
+  overrides?: RailOverride[];
+};
+
 /** The newest first. */
 export type AuditList = {
   /** `null` on the last page. */
@@ -89,6 +98,58 @@ export type AuditVerification = {
   records: number;
 };
 
+/** What stands between a change and the table, or with `overridden_by` what stood there. */
+export type Blocked = {
+  /** Some of them. */
+  examples: string[];
+  /** What to do about it. */
+  hint: string;
+  message: string;
+  overridable: boolean;
+  overridden_by?: string | null;
+  rail: Rail;
+  /** How many rows it concerns. */
+  rows: number;
+};
+
+/** Applies a few rows first and lets their mail decide over the rest. */
+export type Canary = {
+  /** The rest follows after so many deliveries to the first rows … */
+  after_deliveries?: number | null;
+  /** … or after this time, whichever is first. 10 to 604,800; 900 if neither is given. */
+  after_seconds?: number | null;
+  /**
+   * It goes back by itself above this share of bounces, once five outcomes were seen. 2 if not
+   * given.
+   */
+  bounce_percent_max?: number | null;
+  percent?: number | null;
+  /** So many rows first; or `percent` of them, 1 to 99. */
+  recipients?: number | null;
+};
+
+export type CanaryProgress = {
+  bounced: number;
+  delivered: number;
+  /** The generation that they made. */
+  generation: number;
+  /** Rows that were applied first. */
+  rows: number;
+  since: string;
+};
+
+/** `GET /api/v1/table/verify`: whether every revision is as it was written. */
+export type ChainReport = {
+  /** The first revision that is not as it was written, and why. */
+  broken_at?: number | null;
+  /** Hash of the last one, in hexadecimal. */
+  head?: string | null;
+  problem?: string | null;
+  /** Revisions that were read. */
+  revisions: number;
+  whole: boolean;
+};
+
 /** One entry before and after. */
 export type Change = {
   address: string;
@@ -99,6 +160,8 @@ export type Change = {
 /** What an edit did, or with `dry_run` what it would do. */
 export type Changed = {
   added: number;
+  /** With `dry_run`: the rails that would stop it. Otherwise those that were overridden. */
+  blocked?: Blocked[];
   changed: number;
   /** Each address that differs now: with it one can go back. Empty for imports. */
   changes: Change[];
@@ -117,10 +180,90 @@ export type Check = {
   reason?: string | null;
 };
 
+/** One entry of a directory, and what is wrong with it. */
+export type DirectoryMistake = {
+  entry: string;
+  message: string;
+};
+
+/** One `[directory.NAME]` and its last good copy. */
+export type DirectorySource = {
+  addresses: number;
+  /** Since the last good read. */
+  age_seconds?: number | null;
+  /** Recipients that it does not know are refused; otherwise they are put off. */
+  fresh: boolean;
+  full_at?: string | null;
+  /** The last good read, and the last one in full. */
+  good_at?: string | null;
+  /** `ldap`, `csv` or `callout`. */
+  kind: string;
+  last_error?: string | null;
+  last_sync?: DirectorySync | null;
+  /** Entries of the last full read that are wrong in some way, and the first of them. */
+  mistakes: number;
+  mistakes_listed: DirectoryMistake[];
+  name: string;
+  /** What a sync would remove, and waits for somebody to agree. */
+  pending_removals?: PendingRemovals | null;
+  /** Where it is read from. */
+  place: string;
+  recipients: number;
+  state: DirectoryState;
+  tried_at?: string | null;
+};
+
+export type DirectoryState = "ok" | "waiting" | "failed" | "needs_confirmation" | "asking";
+
+/** `GET /api/v1/directory`. */
+export type DirectoryStatus = {
+  addresses: number;
+  /** Addresses that more than one recipient has: the first keeps them. */
+  conflicts: number;
+  /** Of all sources together. */
+  recipients: number;
+  sources: DirectorySource[];
+};
+
+/** What a read did, or with `dry_run` would do. With `pending_removals` it did nothing. */
+export type DirectorySync = {
+  added: number;
+  changed: number;
+  dry_run: boolean;
+  entries: number;
+  /** Everything was read, not only what changed. */
+  full: boolean;
+  milliseconds: number;
+  pending_removals?: PendingRemovals | null;
+  removed: number;
+};
+
 /** What was asked is so now. */
 export type Done = {
   /** Sessions that this ended. */
   sessions_ended: number;
+};
+
+/** One disagreement. */
+export type Drift = {
+  address: string;
+  /** What the directory says. */
+  directory?: string | null;
+  kind: DriftKind;
+  /** A command that would bring the table in line, where there is one. */
+  suggestion?: string | null;
+  /** What the table says. */
+  table?: string | null;
+};
+
+export type DriftKind = "not_in_table" | "not_in_directory" | "home_differs" | "alias_differs" | "alias_conflict";
+
+/** Where table and directories disagree: one page, by address. */
+export type DriftList = {
+  /** Of the table. */
+  generation: number;
+  next_cursor?: string | null;
+  rows: Drift[];
 };
 
 /** Events that a listener did not get. */
@@ -171,6 +314,16 @@ export type EntryPatch = {
   state?: MoveState | null;
 };
 
+/** `GET /api/v1/explain?address=…`: what is asked. */
+export type Explain = {
+  /** The recipient. */
+  address: string;
+  /** A generation of the table other than the present one. */
+  generation?: number | null;
+  /** The peer that would send it: it decides which domains are relayed for it. */
+  ip?: string | null;
+};
+
 /** The decision for one recipient and each step that led to it. */
 export type Explanation = {
   address: string;
@@ -196,7 +349,10 @@ export type Explanation = {
   text: string;
   /** `none`, `opportunistic`, `require` or `verify`. */
   tls?: string | null;
-  /** `deliver`, `hold` or `reject`. */
+  /**
+   * `deliver`, `hold`, `reject`, `defer` (it is not known whether the recipient exists), or `ask`
+   * (a site is asked whether it does).
+   */
   verdict: string;
 };
 
@@ -231,17 +387,36 @@ export type FlowKind = "accepted" | "deferred" | "delivered" | "held" | "bounced
 export type Generation = {
   /** Entries. */
   added: number;
+  approvers?: string[];
   at: string;
   author: string;
   changed: number;
   generation: number;
+  /** SHA-256 over the revision and its rows, in hexadecimal. */
+  hash?: string | null;
+  /** Rails that it passed by an override, with the reason: `large_change: merger`. */
+  overrides?: string[];
+  /** The generation that it was made from; `null` for one that an older version wrote. */
+  parent?: number | null;
+  /** The plan that was applied. */
+  plan?: string | null;
+  previous_hash?: string | null;
   reason?: string | null;
   removed: number;
+  ticket?: string | null;
 };
 
 /** Who changed the table, and why: the newest first. */
 export type History = {
   generations: Generation[];
+};
+
+/** `GET /api/v1/table/history?…` */
+export type HistoryQuery = {
+  /** Only generations before this one: the last of the page before. */
+  before?: number | null;
+  /** 1 to 1,000, else 200. */
+  limit?: number | null;
 };
 
 /** One row of the summary, in recipients. */
@@ -274,18 +449,48 @@ export type Host = {
   state: SiteState;
 };
 
+/** Mailboxes of a domain whose mail would go elsewhere. */
+export type Impact = {
+  domain: string;
+  /** Sites; `null` where mail is refused. */
+  from?: string | null;
+  n: number;
+  to?: string | null;
+};
+
+/** `POST /api/v1/table/import?…`; the body is the CSV file, at most 64 MiB. */
+export type ImportOptions = {
+  /** Columns that nobody knows are left out. */
+  allow_unknown_columns?: boolean;
+  batch?: string | null;
+  dry_run?: boolean;
+  expect_generation?: number | null;
+  /** For files without the column: what all their rows get. */
+  home?: string | null;
+  /** Rails to pass, with commas between them; `reason` says why. */
+  override?: string | null;
+  reason?: string | null;
+  /** The file is the whole table: entries that are not in it are removed. */
+  replace?: boolean;
+  state?: MoveState | null;
+};
+
 /**
  * What an import did, or with `dry_run` what it would do. A file with mistakes changes nothing: the
  * answer is then a 422 whose `errors` lists all of them by line and column.
  */
 export type Imported = {
   added: number;
+  /** As in [`Changed`]. */
+  blocked?: Blocked[];
   changed: number;
   dry_run: boolean;
   /** Afterwards. */
   generation: number;
   /** Before: `export` of it and `import` with `replace` go back. */
   previous_generation: number;
+  /** Columns that were not read, and why. */
+  remarks?: string[];
   removed: number;
   rows: number;
 };
@@ -317,6 +522,24 @@ export type Lease = {
   recipient: string;
   /** To the tenth of a second. */
   since: string;
+};
+
+/** `GET /api/v1/table/entries?…`: entries in the order of their address, those that match all. */
+export type ListQuery = {
+  batch?: string | null;
+  /** Changed by a generation later than this one. */
+  changed_after?: number | null;
+  /** `next_cursor` of the page before. */
+  cursor?: string | null;
+  domain?: string | null;
+  home?: string | null;
+  /** 1 to 1,000, else 200. */
+  limit?: number | null;
+  /** Part of the address or of an alias, in any case. */
+  matching?: string | null;
+  /** Instead of a cursor: this many rows before the page. The answer then has `total`. */
+  offset?: number | null;
+  state?: MoveState | null;
 };
 
 /**
@@ -447,6 +670,54 @@ export type PasswordChange = {
   password: string;
 };
 
+/** What removing would take away. */
+export type PendingRemovals = {
+  addresses: number;
+  examples: string[];
+  /** Addresses of the source now. */
+  of_addresses: number;
+  recipients: number;
+};
+
+/** A change of the table, before and after it is made. Rows: `GET /api/v1/plans/{id}/rows`. */
+export type Plan = {
+  added: number;
+  approvers: string[];
+  author: string;
+  /** The table that it was made from. */
+  base_generation: number;
+  /** What must be met, confirmed or overridden before it can be applied, as of `checked_at`. */
+  blocked: Blocked[];
+  canary?: Canary | null;
+  canary_progress?: CanaryProgress | null;
+  changed: number;
+  checked_at?: string | null;
+  /** Text that one must repeat to apply it. */
+  confirm?: string | null;
+  created_at: string;
+  /** A plan that is not applied by then is cancelled. */
+  expires_at: string;
+  /** Why it failed or was rolled back. */
+  failure?: string | null;
+  /** The table that it made. */
+  generation?: number | null;
+  id: string;
+  impact: Impact[];
+  not_before?: string | null;
+  overrides: RailOverride[];
+  /** SHA-256 of its rows, in hexadecimal. */
+  plan_hash: string;
+  reason?: string | null;
+  /** Remarks about the file. */
+  remarks: string[];
+  removed: number;
+  second_person: boolean;
+  state: PlanState;
+  ticket?: string | null;
+  unchanged: number;
+  warnings: Blocked[];
+};
+
 /** A plan has another state. */
 export type PlanEvent = {
   at: string;
@@ -454,6 +725,40 @@ export type PlanEvent = {
   /** As in `GET /api/v1/plans/{id}`. */
   state: string;
 };
+
+/** The newest first. */
+export type PlanList = {
+  next_cursor?: string | null;
+  plans: Plan[];
+};
+
+/** `POST /api/v1/plans`. */
+export type PlanRequest = {
+  /** The generation that the author looked at; 412 if the table has moved on. */
+  base_generation?: number | null;
+  canary?: Canary | null;
+  /** At most 10,000; more come as a file. */
+  edits: TableEdit[];
+  /** RFC 3339, or `2026-11-28T22:00` with `time_zone`. Applying it earlier schedules it. */
+  not_before?: string | null;
+  reason?: string | null;
+  /** Wants the approval of somebody else, whatever the configuration says. */
+  second_person?: boolean;
+  ticket?: string | null;
+  /** `Europe/Berlin`; UTC if not given. */
+  time_zone?: string | null;
+};
+
+/**
+ * How far a plan has come.
+ *
+ * ```text
+ * checking ─> awaiting_approval ─> ready ─> scheduled ─> canary ─> applied
+ *                                                          └─> rolled_back
+ * any but the last four: cancelled; a scheduled one or a canary that cannot go on: failed
+ * ```
+ */
+export type PlanState = "ready" | "awaiting_approval" | "applied" | "cancelled" | "failed" | "checking" | "scheduled" | "canary" | "rolled_back";
 
 /** `POST /api/v1/sites/{name}/probe`: an SMTP conversation up to `MAIL`, now. */
 export type Probe = {
@@ -480,6 +785,8 @@ export type ProbeStage = {
  * `hint` says what to do next. RFC 9457 §3.1 (`type` is `about:blank`, §4.2.1, so it is left out).
  */
 export type Problem = {
+  /** When `code` is `blocked`: each rail, and what to do about it. */
+  blocked?: Blocked[];
   /**
    * `unauthorized`, `second_factor`, `forbidden`, `csrf`, `throttled`, `audit_unavailable`,
    * `idempotency_mismatch`, `idempotency_running`, `idempotency_unknown`, `idempotency_done`,
@@ -487,6 +794,8 @@ export type Problem = {
    * `refused`, `blocked` (by a safety rail), `busy`, `timeout` or `internal`.
    */
   code: string;
+  /** When `code` is `conflict`: each row that is no longer what was seen. */
+  conflicts?: RowConflict[];
   detail?: string;
   /** Each mistake of the request, when there are several. */
   errors?: FieldError[];
@@ -504,6 +813,21 @@ export type QueueList = {
   messages: QueuedMessage[];
   /** `null` on the last page. */
   next_cursor?: string | null;
+};
+
+/** `GET /api/v1/queue?…`: messages in the order of their id that have a matching recipient. */
+export type QueueQuery = {
+  /** `next_cursor` of the page before. */
+  cursor?: string | null;
+  /** Ids with commas between them. */
+  ids?: string | null;
+  /** 1 to 1,000, else 200. */
+  limit?: number | null;
+  older_than_seconds?: number | null;
+  recipient?: string | null;
+  sender?: string | null;
+  site?: string | null;
+  state?: QueueState | null;
 };
 
 export type QueueState = "active" | "deferred" | "held";
@@ -545,12 +869,47 @@ export type QueuedRecipient = {
   state: QueueState;
 };
 
+/** A safety rail: what a change of the table is held against before it is made. */
+export type Rail = "site_not_healthy" | "batch_not_synced" | "freeze_window" | "large_change" | "domain_row" | "recipient_refused" | "loop" | "second_person";
+
+/** Lets a change pass one rail. Goes into the revision and the log. */
+export type RailOverride = {
+  rail: Rail;
+  /** At most 500 characters; not empty. */
+  reason: string;
+};
+
 /** `GET /readyz`: may mail be sent here now? 200 when `ready`, else 503. */
 export type Readiness = {
   checks: Check[];
   ready: boolean;
   /** For information: mail for a site that is down is taken all the same. */
   sites?: SiteHealth[];
+};
+
+/** One recipient of a directory. */
+export type Recipient = {
+  address: string;
+  /** Its other addresses. */
+  aliases: string[];
+  /** Its objectGUID in hexadecimal digits, or what names it otherwise. */
+  id: string;
+  /**
+   * `user`, `shared`, `room`, `equipment`, the same with `remote_`, `mail_user`, `contact`,
+   * `group` or `other`.
+   */
+  kind: string;
+  source: string;
+  /** Where the directory sends its mail on. */
+  target_address?: string | null;
+  /** Its X.500 names, in lower case: mail to IMCEAEX addresses of them is for it. */
+  x500: string[];
+};
+
+/** One page, by address. */
+export type RecipientList = {
+  next_cursor?: string | null;
+  recipients: Recipient[];
 };
 
 /** `POST /api/v1/reload`: what became of the new configuration. */
@@ -589,6 +948,29 @@ export type Resolved = {
 
 /** What somebody may do. Each may do what those before it may. */
 export type Role = "viewer" | "operator" | "approver" | "administrator";
+
+/** `POST /api/v1/plans/rollback`: exactly one of the two generations. */
+export type RollbackRequest = {
+  reason?: string | null;
+  ticket?: string | null;
+  /** The table becomes what it was at this generation. */
+  to_generation?: number | null;
+  /** What this generation changed is taken back; rows that were changed since are conflicts. */
+  undo_generation?: number | null;
+};
+
+/** A row that is no longer what the plan saw: as it was then, as it is now, as the plan wants it. */
+export type RowConflict = {
+  address: string;
+  base?: Entry | null;
+  theirs?: Entry | null;
+  yours?: Entry | null;
+};
+
+export type RowList = {
+  next_cursor?: string | null;
+  rows: Change[];
+};
 
 /** Which recipients in the spool: those that match every field given. */
 export type Selector = {
@@ -814,9 +1196,25 @@ export type SyncReports = {
   reports: SyncOf[];
 };
 
+/** `POST /api/v1/directory/sources/{name}/sync`. */
+export type SyncRequest = {
+  /** Remove more than the bound allows, too. */
+  accept_removals?: boolean;
+  /** Say what it would do. */
+  dry_run?: boolean;
+};
+
 export type SyncTaken = {
   /** Reports that were kept. */
   taken: number;
+};
+
+/** Rows that differ between two generations, by address. */
+export type TableDiff = {
+  from: number;
+  next_cursor?: string | null;
+  rows: Change[];
+  to: number;
 };
 
 /** One edit of several that are made together. */
@@ -836,6 +1234,8 @@ export type TableEdits = {
   edits: TableEdit[];
   /** Only if this is still the generation, as with `If-Match`. */
   expect_generation?: number | null;
+  /** Rails to pass; `reason` says why. */
+  overrides?: Rail[];
   /** Goes into the history. */
   reason?: string | null;
 };
@@ -895,6 +1295,18 @@ export type Totp = {
 export type TotpRequest = {
   code?: string | null;
   remove?: boolean;
+};
+
+/** `GET /api/v1/trace?id=…`: exactly one of the three is given. */
+export type TraceQuery = {
+  /** A sender or a recipient. */
+  address?: string | null;
+  /** The id that we gave it. */
+  id?: string | null;
+  /** Stories at most, newest first: 1 to 1,000, else 50. */
+  limit?: number | null;
+  /** The header field's value, with or without angle brackets. */
+  message_id?: string | null;
 };
 
 /** What was found, newest first. */
@@ -1026,11 +1438,18 @@ export type Call =
   | "GET /api/v1/audit"
   | "GET /api/v1/audit/export"
   | "GET /api/v1/audit/verify"
+  | "GET /api/v1/directory"
+  | "GET /api/v1/directory/drift"
+  | "GET /api/v1/directory/recipients"
+  | "GET /api/v1/directory/recipients/{name}"
   | "GET /api/v1/explain"
   | "GET /api/v1/ledger/verify"
   | "GET /api/v1/moves"
   | "GET /api/v1/moves/{name}"
   | "GET /api/v1/openapi.json"
+  | "GET /api/v1/plans"
+  | "GET /api/v1/plans/{name}"
+  | "GET /api/v1/plans/{name}/rows"
   | "GET /api/v1/queue"
   | "GET /api/v1/queue/messages/{name}"
   | "GET /api/v1/queue/messages/{name}/content"
@@ -1039,11 +1458,14 @@ export type Call =
   | "GET /api/v1/sessions"
   | "GET /api/v1/sites"
   | "GET /api/v1/stats"
+  | "GET /api/v1/stream"
   | "GET /api/v1/table"
+  | "GET /api/v1/table/diff"
   | "GET /api/v1/table/entries"
   | "GET /api/v1/table/entries/{name}"
   | "GET /api/v1/table/export"
   | "GET /api/v1/table/history"
+  | "GET /api/v1/table/verify"
   | "GET /api/v1/tokens"
   | "GET /api/v1/trace"
   | "GET /api/v1/users"
@@ -1053,9 +1475,18 @@ export type Call =
   | "GET /metrics"
   | "GET /readyz"
   | "PATCH /api/v1/users/{name}"
+  | "POST /api/v1/directory/sources/{name}/import"
+  | "POST /api/v1/directory/sources/{name}/sync"
   | "POST /api/v1/explain/simulate"
   | "POST /api/v1/moves/transitions"
   | "POST /api/v1/moves/{name}/resolve"
+  | "POST /api/v1/plans"
+  | "POST /api/v1/plans/import"
+  | "POST /api/v1/plans/rollback"
+  | "POST /api/v1/plans/{name}/apply"
+  | "POST /api/v1/plans/{name}/approve"
+  | "POST /api/v1/plans/{name}/cancel"
+  | "POST /api/v1/plans/{name}/check"
   | "POST /api/v1/queue/actions"
   | "POST /api/v1/reload"
   | "POST /api/v1/session"

@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { type ApiError, api } from "../api/client.ts";
-import type { Alert } from "../api/next.ts";
+import type { Alert } from "../api/types.ts";
 import { asError, useResource } from "../lib/resource.ts";
 import { may } from "../lib/session.ts";
 import { Badge } from "../ui/badge.tsx";

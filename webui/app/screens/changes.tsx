@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { type ApiError, api } from "../api/client.ts";
-import type { Revision, TableDiff } from "../api/next.ts";
+import type { Generation, TableDiff } from "../api/types.ts";
 import { count, plural } from "../lib/format.ts";
 import { asError, useResource } from "../lib/resource.ts";
 import { go, href, rest } from "../lib/router.ts";
@@ -55,7 +55,7 @@ function RollBack({ to, close }: { to: number; close: () => void }): JSX.Element
   );
 }
 
-function Detail({ revision }: { revision: Revision }): JSX.Element {
+function Detail({ revision }: { revision: Generation }): JSX.Element {
   const [back, setBack] = useState<number | null>(null);
   const n = revision.generation;
   const diff = useResource(`diff ${n}`, (signal) => api.get<TableDiff>("/table/diff", { from: revision.parent ?? n - 1, to: n, limit: 200 }, signal));
@@ -87,10 +87,10 @@ function Detail({ revision }: { revision: Revision }): JSX.Element {
 
 export function Changes(): JSX.Element {
   const chosen = rest.value[0] ? Number(rest.value[0]) : undefined;
-  const [older, setOlder] = useState<Revision[]>([]);
+  const [older, setOlder] = useState<Generation[]>([]);
   const [more, setMore] = useState(true);
   const list = useResource(`history ${table.value?.generation}`, async (signal) => {
-    const page = await api.get<{ generations: Revision[] }>("/table/history", { limit: PAGE }, signal);
+    const page = await api.get<{ generations: Generation[] }>("/table/history", { limit: PAGE }, signal);
     setOlder([]);
     setMore(page.generations.length === PAGE);
     return page.generations;
@@ -98,7 +98,7 @@ export function Changes(): JSX.Element {
   const all = [...(list.data ?? []), ...older];
   const shown = all.find((it) => it.generation === chosen) ?? all[0];
   const further = async () => {
-    const page = await api.get<{ generations: Revision[] }>("/table/history", { limit: PAGE, before: all.at(-1)?.generation });
+    const page = await api.get<{ generations: Generation[] }>("/table/history", { limit: PAGE, before: all.at(-1)?.generation });
     setOlder([...older, ...page.generations]);
     setMore(page.generations.length === PAGE);
   };

@@ -1,7 +1,6 @@
 // Rows that somebody else changed meanwhile: as they were, as they are now, as the plan wants them.
 import type { JSX } from "preact";
-import type { RowConflict } from "../api/next.ts";
-import type { Entry } from "../api/types.ts";
+import type { Entry, RowConflict } from "../api/types.ts";
 import { capital, moveState, plural, siteName } from "../lib/format.ts";
 import { Icon } from "../ui/icon.tsx";
 

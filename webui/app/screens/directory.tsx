@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { type ApiError, api, segment } from "../api/client.ts";
-import type { DirectorySource, DirectoryStatus, DirectorySync, DriftList, Recipient, RecipientList } from "../api/next.ts";
+import type { DirectorySource, DirectoryStatus, DirectorySync, DriftList, Recipient, RecipientList } from "../api/types.ts";
 import { capital, count, milliseconds, plural, span, words } from "../lib/format.ts";
 import { asError, useResource } from "../lib/resource.ts";
 import { href, query, setQuery } from "../lib/router.ts";

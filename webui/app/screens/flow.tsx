@@ -1,7 +1,7 @@
 // Mail as it passes: each recipient accepted, delivered, deferred, returned; the newest on top.
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { FlowEvent } from "../api/next.ts";
+import type { FlowEvent } from "../api/types.ts";
 import { bytes, capital, clock, count, plural, siteName } from "../lib/format.ts";
 import { type LiveState, listen } from "../lib/live.ts";
 import { useKeys } from "../lib/keys.ts";

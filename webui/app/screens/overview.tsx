@@ -2,8 +2,7 @@
 import { Fragment, type JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api } from "../api/client.ts";
-import type { Alert, Revision } from "../api/next.ts";
-import type { SiteList, Stats } from "../api/types.ts";
+import type { Alert, Generation, SiteList, Stats } from "../api/types.ts";
 import { bytes, count, plural, short, siteName, span } from "../lib/format.ts";
 import { type Resource, useResource } from "../lib/resource.ts";
 import { href } from "../lib/router.ts";
@@ -106,7 +105,7 @@ function SiteStrip({ list }: { list: Resource<SiteList> }): JSX.Element {
 export function Overview(): JSX.Element {
   const stats = useResource("stats", (signal) => api.get<Stats>("/stats", {}, signal), POLL_MS);
   const sites = useResource("sites", (signal) => api.get<SiteList>("/sites", {}, signal), POLL_MS * 2);
-  const changes = useResource(`last ${table.value?.generation}`, (signal) => api.get<{ generations: Revision[] }>("/table/history", { limit: 5 }, signal));
+  const changes = useResource(`last ${table.value?.generation}`, (signal) => api.get<{ generations: Generation[] }>("/table/history", { limit: 5 }, signal));
   const alerts = useResource("alerts", (signal) => api.get<{ alerts: Alert[] }>("/alerts", {}, signal), POLL_MS * 5);
   const samples = useRef<Sample[]>([]);
   const [, paint] = useState(0);

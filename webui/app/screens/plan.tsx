@@ -2,8 +2,7 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { type ApiError, api, segment } from "../api/client.ts";
-import type { Blocked, Plan, PlanProblem, RowConflict, RowList } from "../api/next.ts";
-import type { Change } from "../api/types.ts";
+import type { Blocked, Change, Plan, RowConflict, RowList } from "../api/types.ts";
 import { draft, edit, put } from "../lib/draft.ts";
 import { capital, clock, count, plural, siteName, words } from "../lib/format.ts";
 import { prefs } from "../lib/prefs.ts";
@@ -15,7 +14,7 @@ import { Badge } from "../ui/badge.tsx";
 import { Input } from "../ui/field.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { Head } from "../ui/shell.tsx";
-import { Empty, Failure, Loaded } from "../ui/states.tsx";
+import { Empty, Failure, Loaded, Prose } from "../ui/states.tsx";
 import { At } from "../ui/time.tsx";
 import { announce, toast } from "../ui/toast.tsx";
 import { Conflicts } from "./conflicts.tsx";
@@ -85,7 +84,7 @@ function Rail({ it, reason, set }: { it: Blocked; reason: string | undefined; se
       <Icon name={passed ? "check" : "warning"} />
       <div class="grow stack tight">
         <p><strong>{railName(it.rail)}.</strong> {capital(it.message)}{/[.!?]$/.test(it.message) ? "" : "."}</p>
-        {it.hint && <p>{ASKS.includes(it.rail) ? "Look at the rows. If all of it is meant, repeat the text below" : capital(it.hint)}{/[.!?]$/.test(it.hint) ? "" : "."}</p>}
+        {it.hint && <Prose text={ASKS.includes(it.rail) ? "Look at the rows. If all of it is meant, repeat the text below" : it.hint} />}
         {it.examples.length > 0 && <p class="mono small">{it.examples.slice(0, 5).join(", ")}{it.rows > it.examples.length || it.examples.length > 5 ? ` and others, ${plural(it.rows, "row")} in all` : ""}</p>}
         {passed && <p>Overridden by {it.overridden_by}.</p>}
         {set && !passed && it.overridable && (
@@ -135,7 +134,7 @@ function ApplyForm({ plan, reload, overrides, busy, setBusy, fail }: { plan: Pla
       fail({ conflicts: [] });
     } catch (caught) {
       const error = asError(caught);
-      fail({ error, conflicts: (error.problem as PlanProblem).conflicts ?? [] });
+      fail({ error, conflicts: error.problem.conflicts ?? [] });
     }
     setBusy(false);
   };

@@ -1,8 +1,8 @@
 // Plans: changes of the table that are looked at before they are made.
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { type ApiError, api, withQuery } from "../api/client.ts";
-import type { Plan, PlanList } from "../api/next.ts";
+import type { Plan, PlanList } from "../api/types.ts";
 import { MOVE_STATES, moveState, siteName } from "../lib/format.ts";
 import { asError, useResource } from "../lib/resource.ts";
 import { go, href, query, rest, setQuery } from "../lib/router.ts";
@@ -37,6 +37,7 @@ function ImportDialog({ close }: { close: () => void }): JSX.Element {
   const [replace, setReplace] = useState(false);
   const [error, setError] = useState<ApiError | undefined>();
   const [busy, setBusy] = useState(false);
+  const input = useRef<HTMLInputElement>(null);
   const field = (name: keyof typeof form) => (value: string) => setForm({ ...form, [name]: value });
   const submit = async (event: Event) => {
     event.preventDefault();
@@ -51,12 +52,15 @@ function ImportDialog({ close }: { close: () => void }): JSX.Element {
     } catch (caught) {
       setError(asError(caught));
       setBusy(false);
+      // A browser does not read a file again that was changed since it was chosen.
+      setFile(null);
+      if (input.current) input.current.value = "";
     }
   };
   return (
     <Dialog title="Import a file as a plan" close={close} wide>
       <form class="form" onSubmit={(event) => void submit(event)}>
-        <div class="field"><label for="plan-file">CSV file</label><input id="plan-file" type="file" accept=".csv,text/csv" required onChange={(event) => setFile(event.currentTarget.files?.[0] ?? null)} />
+        <div class="field"><label for="plan-file">CSV file</label><input id="plan-file" ref={input} type="file" accept=".csv,text/csv" required onChange={(event) => setFile(event.currentTarget.files?.[0] ?? null)} />
           <p class="hint">Nothing changes yet: the file becomes a plan that shows what it would do. Mistakes are listed with their line and column.</p></div>
         <Select label="Columns" value={form.format} set={field("format")} options={FORMATS} />
         <div class="form-row">
@@ -66,7 +70,7 @@ function ImportDialog({ close }: { close: () => void }): JSX.Element {
         </div>
         <div class="form-row"><Input label="Reason" value={form.reason} set={field("reason")} required /><Input label="Ticket" value={form.ticket} set={field("ticket")} /></div>
         <Check label="The file is the whole table" hint="Mailboxes that are not in it are removed." value={replace} set={setReplace} />
-        {error && <Failure error={error} />}
+        {error && <><Failure error={error} /><p class="hint">Choose the file again once it is mended.</p></>}
         <div class="dialog-foot"><button type="button" class="button" onClick={close}>Cancel</button><button type="submit" class="button primary" disabled={busy}>{busy ? "Reading…" : "Make the plan"}</button></div>
       </form>
     </Dialog>

@@ -22,7 +22,7 @@ export function Dialog({ title, close, children, wide, side, bare }: Props): JSX
   }, []);
   const kind = `${wide ? " wide" : ""}${side ? " side" : ""}${bare ? " bare" : ""}`;
   return (
-    <dialog ref={ref} class={`dialog${kind}`} aria-labelledby={id} onCancel={(event) => { event.preventDefault(); close(); }}
+    <dialog ref={ref} class={`dialog${kind}`} aria-labelledby={id} onCancel={(event) => { if (event.target !== ref.current) return; event.preventDefault(); close(); }}
       onClick={(event) => { if (event.target === ref.current) close(); }}>
       <div class="dialog-body">
         <div class={bare ? "visually-hidden" : "dialog-head"}>

@@ -42,6 +42,12 @@ export function FilteredEmpty({ what, clear }: { what: string; clear: () => void
   return <Empty title={`No ${what} match this filter`} action={<button type="button" class="button" onClick={clear}>Clear filter</button>} />;
 }
 
+/** A sentence of the gateway's; what it puts between backticks is to be typed. */
+export function Prose({ text }: { text: string }): JSX.Element {
+  const whole = `${capital(text)}${/[.!?]$/.test(text) ? "" : "."}`;
+  return <p>{whole.split("`").map((part, index) => (index % 2 === 1 ? <code key={index}>{part}</code> : part))}</p>;
+}
+
 /** What failed and what to do about it. */
 export function Failure({ error, retry, at }: { error: ApiError; retry?: () => void; at?: number }): JSX.Element {
   const { problem } = error;
@@ -50,7 +56,7 @@ export function Failure({ error, retry, at }: { error: ApiError; retry?: () => v
       <Icon name="cross" />
       <div class="grow">
         <p><strong>{capital(error.message)}{/[.!?]$/.test(error.message) ? "" : "."}</strong></p>
-        {problem.hint && <p>{capital(problem.hint)}{/[.!?]$/.test(problem.hint) ? "" : "."}</p>}
+        {problem.hint && <Prose text={problem.hint} />}
         {problem.errors && problem.errors.length > 0 && (
           <ul class="plain mistakes">{problem.errors.map((it) => <li key={it.place + it.message}><code>{it.place}</code> {it.message}</li>)}</ul>
         )}
@@ -68,7 +74,7 @@ export function Loaded<T>({ of, children, rows, absent }: { of: Resource<T>; chi
   return (
     <>
       {of.error && <Failure error={of.error} retry={of.reload} at={of.at} />}
-      {of.data !== undefined ? <div class={of.error ? "stale" : undefined}>{children(of.data)}</div> : of.error ? null : <Skeleton rows={rows} />}
+      {of.data !== undefined ? <div class={`loaded${of.error ? " stale" : ""}`}>{children(of.data)}</div> : of.error ? null : <Skeleton rows={rows} />}
     </>
   );
 }

@@ -13,7 +13,7 @@ before(async () => {
   const half = ROWS / 2;
   let csv = "address,home,batch\n";
   for (let n = 0; n < ROWS; n += 1) csv += `u${String(n).padStart(7, "0")}@contoso.example,${n < half ? "on_prem" : "cloud"},wave-${n % 50}\n`;
-  await gateway.call("POST", "/table/import?reason=load&override=large_change,domain_row,site_not_healthy", csv, "text/csv");
+  await gateway.call("POST", "/table/import?reason=load&override=large_change,domain_row,site_not_healthy,recipient_refused", csv, "text/csv");
 }, { timeout: 280_000 });
 after(async () => {
   await chrome?.close();

@@ -90,7 +90,7 @@ test("a rail stops a plan, says why, and is overridden with a reason", async () 
 
 test("a large change wants its text repeated", async () => {
   const rows = Array.from({ length: 40 }, (_, n) => `wave${n}@contoso.example,on_prem`).join("\n");
-  await gateway.call("POST", "/table/import?reason=wave", `address,home\n${rows}\n`, "text/csv");
+  await gateway.call("POST", "/table/import?reason=wave&override=large_change,domain_row", `address,home\n${rows}\n`, "text/csv");
   const { page, close } = await open(chrome, gateway);
   await visit(page, "routes?matching=wave", "Routes");
   await page.getByLabel("Select wave0@contoso.example").check();

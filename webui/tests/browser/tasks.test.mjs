@@ -287,3 +287,18 @@ test("audit: what was done is found, and the chain is checked", async () => {
   await page.getByText("The chain is whole.").waitFor();
   await close();
 });
+
+test("mail flow: a message appears as it passes, and Enter traces it", async () => {
+  const { page, close } = await open(chrome, gateway);
+  await visit(page, "flow?recipient=greta", "Mail flow");
+  await page.locator(".filters .badge", { hasText: "Live" }).waitFor();
+  await gateway.mail("greta@contoso.example", "live@sender.example");
+  await page.getByText("greta@contoso.example").first().waitFor();
+  await button(page, "Pause").click();
+  await button(page, "Continue").click();
+  await tabTo(page, ".grid-focus");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { level: 1, name: "Message trace" }).waitFor();
+  await page.getByText("live@sender.example").first().waitFor();
+  await close();
+});

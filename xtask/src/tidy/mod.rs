@@ -23,6 +23,7 @@ pub(crate) fn run() -> Result<()> {
     let files = files()?;
     let mut findings = layers::check(root())?;
     findings.extend(text::check(&files)?);
+    findings.extend(crate::monitoring::check()?);
     findings.extend(fragments::check(&root().join("changelog.d"))?);
     let packages = dependencies::packages()?;
     findings.extend(versions::check(&packages));
