@@ -35,7 +35,8 @@ fn make(state: &mut State, request: PlanRequest, author: Author) -> Result<Plan,
         return Err(BackendError::Conflict { generation });
     }
     let would = state.table.rehearse(&request.edits)?;
-    let site = |it: Option<&api::Entry>| it.map_or("on_prem".to_owned(), |it| it.home.clone());
+    let site =
+        |it: Option<&api::Entry>| it.map_or_else(|| "on_prem".to_owned(), |it| it.home.clone());
     let impact = would.changes.iter().map(|it| Impact {
         domain: it.address.rsplit('@').next().unwrap_or_default().to_owned(),
         from: Some(site(it.before.as_ref())),

@@ -84,6 +84,20 @@ async fn world(check: &str) -> World {
     World { delivery, site, _dir }
 }
 
+fn domains() -> Domains {
+    Domains::from(Rules {
+        relay_domains: vec![(
+            "ours.example".parse().unwrap(),
+            Unlisted::Site(SiteName::new("on_prem")),
+        )],
+        sites: vec![(
+            SiteName::new("on_prem"),
+            Template::AtDomain("inner.example".parse().unwrap()),
+        )],
+        ..Rules::default()
+    })
+}
+
 fn delivery(address: &str, check: &str) -> (Delivery, TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let text = format!(
@@ -105,17 +119,6 @@ fn delivery(address: &str, check: &str) -> (Delivery, TempDir) {
         batch: Batch { messages_max: 1, bytes_max: 1 },
         probe_every: Duration::from_secs(1),
     };
-    let domains = Domains::from(Rules {
-        relay_domains: vec![(
-            "ours.example".parse().unwrap(),
-            Unlisted::Site(SiteName::new("on_prem")),
-        )],
-        sites: vec![(
-            SiteName::new("on_prem"),
-            Template::AtDomain("inner.example".parse().unwrap()),
-        )],
-        ..Rules::default()
-    });
     let metrics = DirectoryMetrics::register(&Registry::new()).unwrap();
     let directory = Directory::open(&dir.path().join("table.db"), metrics).unwrap();
     let disk = Arc::new(RealDisk::new(dir.path()).unwrap());
@@ -124,7 +127,7 @@ fn delivery(address: &str, check: &str) -> (Delivery, TempDir) {
         Spool::open(disk, spool::Options::default(), SpoolMetrics::new(), clock).unwrap();
     let delivery = Delivery::new(Parts {
         spool,
-        routes: Arc::new(Routes::new(Arc::new(directory), domains, false)),
+        routes: Arc::new(Routes::new(Arc::new(directory), domains(), false)),
         sites: vec![(SiteName::new("on_prem"), hop(config.sites[0].hosts.clone()))],
         settings: Settings {
             hostname: "gw.example".parse().unwrap(),
