@@ -42,6 +42,7 @@ impl Rails<'_> {
         let window = self.config.rails.freeze.iter().find(|it| it.contains(self.now));
         let window = window.map(ToString::to_string);
         let ourselves = ourselves(self.config, &domains);
+        let people = self.routes.recipients().map(|it| it.snapshot());
         let facts = RailFacts {
             policy: &policy,
             table,
@@ -50,7 +51,7 @@ impl Rails<'_> {
             changes,
             refused,
             ourselves: &ourselves,
-            target_address: &|_| None,
+            target_address: &|key| people.as_ref()?.find(key)?.recipient.target.clone(),
             sync: &|key| {
                 let report = self.routes.directory().sync_of(key)?;
                 Some(SyncFact {

@@ -231,15 +231,24 @@ pub(crate) fn start(
         planner: Planner::default(),
         watched: Watched::default(),
     });
-    tracker.spawn_on(alerts::watch(Arc::clone(&backend), stop.clone()), control.handle());
-    tracker.spawn_on(keep_plans(Arc::clone(&backend), stop.clone()), control.handle());
-    tracker.spawn_on(cutovers::watch(Arc::clone(&backend), stop.clone()), control.handle());
+    keep_watch(&backend, (&tracker, &stop), control);
     let address = admin.local_addr().tried(|| "cannot use the admin socket".into())?;
     tracker.spawn(keep_access(Arc::clone(&access), stop.clone()));
     serve_admin(Arc::clone(&backend), access, registry, admin, &tracker, &stop)?;
     write_addresses(&data_dir, address, &serving)?;
     tracing::info!(%address, took = ?began.0.elapsed(), "Ready.");
     Ok(Started { control: backend, spool, tracker, stop })
+}
+
+/// What the gateway does by itself: alerts, plans, cutovers.
+fn keep_watch(
+    backend: &Arc<Control>,
+    (tracker, stop): (&TaskTracker, &CancellationToken),
+    control: &Runtime,
+) {
+    tracker.spawn_on(alerts::watch(Arc::clone(backend), stop.clone()), control.handle());
+    tracker.spawn_on(keep_plans(Arc::clone(backend), stop.clone()), control.handle());
+    tracker.spawn_on(cutovers::watch(Arc::clone(backend), stop.clone()), control.handle());
 }
 
 fn bind_mail(config: &Config, shards: &Shards, parts: Parts) -> Result<Server, RunError> {

@@ -1,6 +1,7 @@
 //! Where the table and the directories disagree.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use mail::{Address, AddressKey, SiteName};
 use router::{Domains, Entry, MoveState, Table};
@@ -39,14 +40,18 @@ pub fn drift(
     let mut page = Page { after, limit, rows: BTreeMap::new() };
     for found in snapshot.iter() {
         let address = &found.recipient.address;
-        let is_ours = !domains.directories(address.domain()).is_empty();
+        let names = domains.directories(address.domain());
+        // Whom several sources know is looked at once.
+        let first = snapshot.find_in(names, &address.key());
+        let is_ours = first.is_some_and(|it| Arc::ptr_eq(&it.recipient, &found.recipient));
         if is_ours && found.recipient.kind.is_mailbox() {
             page.look(address, |out| of_recipient(table, domains, &found.recipient, out));
         }
     }
     for entry in table.iter() {
-        if !domains.directories(entry.address.domain()).is_empty() {
-            page.look(&entry.address, |out| of_entry(snapshot, entry, out));
+        let names = domains.directories(entry.address.domain());
+        if !names.is_empty() {
+            page.look(&entry.address, |out| of_entry(snapshot, names, entry, out));
         }
     }
     page.rows.into_iter().collect()
@@ -124,10 +129,10 @@ fn of_recipient(table: &Table, domains: &Domains, who: &Recipient, out: &mut Vec
     }
 }
 
-fn of_entry(snapshot: &Snapshot, entry: &Entry, out: &mut Vec<Drift>) {
+fn of_entry(snapshot: &Snapshot, names: &[Box<str>], entry: &Entry, out: &mut Vec<Drift>) {
     let key = entry.address.key();
     let mut keys = std::iter::once(key.clone()).chain(entry.aliases.iter().map(Address::key));
-    let Some(found) = keys.find_map(|it| snapshot.find(&it)) else {
+    let Some(found) = keys.find_map(|it| snapshot.find_in(names, &it)) else {
         return out.push(Drift {
             address: entry.address.clone(),
             kind: DriftKind::NotInDirectory,
@@ -138,7 +143,7 @@ fn of_entry(snapshot: &Snapshot, entry: &Entry, out: &mut Vec<Drift>) {
     };
     let who = &found.recipient;
     for alias in entry.aliases.iter().filter(|it| !who.has(&it.key())) {
-        let other = snapshot.find(&alias.key()).map(|it| &it.recipient.address);
+        let other = snapshot.find_in(names, &alias.key()).map(|it| &it.recipient.address);
         let kept = entry.aliases.iter().filter(|it| *it != alias).map(Address::to_string);
         let kept = kept.collect::<Vec<_>>().join(",");
         let address = entry.address.to_string();
@@ -183,8 +188,6 @@ fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use mail::{Template, Timestamp, Unlisted};
     use router::Rules;
 

@@ -212,12 +212,12 @@ impl fmt::Debug for View<'_> {
 }
 
 impl Known for View<'_> {
-    fn find(&self, key: &AddressKey) -> Option<KnownAs<'_>> {
-        self.snapshot.find(key).map(known_as)
+    fn find(&self, directories: &[Box<str>], key: &AddressKey) -> Option<KnownAs<'_>> {
+        self.snapshot.find_in(directories, key).map(known_as)
     }
 
-    fn find_encapsulated(&self, local: &str) -> Option<KnownAs<'_>> {
-        self.snapshot.find_encapsulated(local).map(known_as)
+    fn find_encapsulated(&self, directories: &[Box<str>], local: &str) -> Option<KnownAs<'_>> {
+        self.snapshot.find_encapsulated_in(directories, local).map(known_as)
     }
 
     /// One that is not configured knows nobody, and its word is never good.

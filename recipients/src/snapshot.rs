@@ -10,14 +10,22 @@ use crate::{Recipient, decode_imceaex, x500_key};
 /// The recipients of one source.
 pub type People = BTreeMap<Box<str>, Arc<Recipient>>;
 
-/// All sources together; the first source that has an address has it. Never changes.
+/// All sources together, in their order. Never changes.
 #[derive(Debug, Default)]
 pub struct Snapshot {
+    sources: Vec<Listing>,
+    addresses: usize,
+    /// Addresses that more than one recipient of a source has; the first keeps them.
+    pub conflicts: Vec<Conflict>,
+}
+
+/// One source, ready to be asked.
+#[derive(Debug, Default)]
+struct Listing {
+    name: Box<str>,
     found: Vec<Found>,
     by_address: HashMap<AddressKey, u32>,
     by_x500: HashMap<Box<str>, u32>,
-    /// Addresses that more than one recipient has; the first keeps them.
-    pub conflicts: Vec<Conflict>,
 }
 
 /// A recipient with the source that knows it.
@@ -41,22 +49,65 @@ impl Snapshot {
     pub fn new<'a>(sources: impl Iterator<Item = (&'a Arc<str>, &'a People)>) -> Self {
         let mut snapshot = Self::default();
         for (source, people) in sources {
+            let mut copy = Listing { name: (**source).into(), ..Listing::default() };
             for recipient in people.values() {
-                snapshot
-                    .add(Found { source: Arc::clone(source), recipient: Arc::clone(recipient) });
+                let found = Found { source: Arc::clone(source), recipient: Arc::clone(recipient) };
+                copy.add(found, &mut snapshot.conflicts);
             }
+            copy.found.shrink_to_fit();
+            snapshot.addresses += copy.by_address.len();
+            snapshot.sources.push(copy);
         }
-        snapshot.found.shrink_to_fit();
         snapshot
     }
 
-    fn add(&mut self, found: Found) {
+    /// Who has this address, as it stands; of several the one of the first source.
+    pub fn find(&self, key: &AddressKey) -> Option<&Found> {
+        self.sources.iter().find_map(|it| it.find(key))
+    }
+
+    /// The same, asking only the sources of these names.
+    pub fn find_in(&self, sources: &[Box<str>], key: &AddressKey) -> Option<&Found> {
+        self.named(sources).find_map(|it| it.find(key))
+    }
+
+    /// Whom an IMCEAEX address means.
+    pub fn find_encapsulated(&self, local: &str) -> Option<&Found> {
+        let name = x500_key(&decode_imceaex(local)?);
+        self.sources.iter().find_map(|it| it.find_name(&name))
+    }
+
+    pub fn find_encapsulated_in(&self, sources: &[Box<str>], local: &str) -> Option<&Found> {
+        let name = x500_key(&decode_imceaex(local)?);
+        self.named(sources).find_map(|it| it.find_name(&name))
+    }
+
+    fn named(&self, names: &[Box<str>]) -> impl Iterator<Item = &Listing> {
+        self.sources.iter().filter(move |it| names.contains(&it.name))
+    }
+
+    pub fn recipients(&self) -> usize {
+        self.sources.iter().map(|it| it.found.len()).sum()
+    }
+
+    pub fn addresses(&self) -> usize {
+        self.addresses
+    }
+
+    /// Everybody; whom several sources know comes once for each.
+    pub fn iter(&self) -> impl Iterator<Item = &Found> {
+        self.sources.iter().flat_map(|it| &it.found)
+    }
+}
+
+impl Listing {
+    fn add(&mut self, found: Found, conflicts: &mut Vec<Conflict>) {
         let Ok(place) = u32::try_from(self.found.len()) else { return };
         for address in found.recipient.addresses() {
             let taken = *self.by_address.entry(address.key()).or_insert(place);
-            if taken != place && self.conflicts.len() < CONFLICTS_MAX {
+            if taken != place && conflicts.len() < CONFLICTS_MAX {
                 let kept_by = &self.found[taken as usize].recipient.address;
-                self.conflicts.push(Conflict {
+                conflicts.push(Conflict {
                     address: address.clone(),
                     kept_by: kept_by.clone(),
                     claimed_by: found.recipient.address.clone(),
@@ -69,26 +120,11 @@ impl Snapshot {
         self.found.push(found);
     }
 
-    /// Who has this address, as it stands.
-    pub fn find(&self, key: &AddressKey) -> Option<&Found> {
+    fn find(&self, key: &AddressKey) -> Option<&Found> {
         self.by_address.get(key).and_then(|it| self.found.get(*it as usize))
     }
 
-    /// Whom an IMCEAEX address means.
-    pub fn find_encapsulated(&self, local: &str) -> Option<&Found> {
-        let name = decode_imceaex(local)?;
-        self.by_x500.get(&x500_key(&name)).and_then(|it| self.found.get(*it as usize))
-    }
-
-    pub fn recipients(&self) -> usize {
-        self.found.len()
-    }
-
-    pub fn addresses(&self) -> usize {
-        self.by_address.len()
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = &Found> {
-        self.found.iter()
+    fn find_name(&self, name: &str) -> Option<&Found> {
+        self.by_x500.get(name).and_then(|it| self.found.get(*it as usize))
     }
 }

@@ -6,10 +6,10 @@ use mail::{Address, AddressKey, Reply, SiteName};
 
 /// What directories know at one moment.
 pub trait Known: fmt::Debug + Sync {
-    /// Who has this address, as it stands.
-    fn find(&self, key: &AddressKey) -> Option<KnownAs<'_>>;
+    /// Whom one of these directories has with this address, as it stands.
+    fn find(&self, directories: &[Box<str>], key: &AddressKey) -> Option<KnownAs<'_>>;
     /// Whom the X.500 name in an IMCEAEX address means.
-    fn find_encapsulated(&self, local: &str) -> Option<KnownAs<'_>>;
+    fn find_encapsulated(&self, directories: &[Box<str>], local: &str) -> Option<KnownAs<'_>>;
     /// Whether the word of the directory of this name is good.
     fn trust(&self, directory: &str) -> Trust;
 }
@@ -82,10 +82,10 @@ impl<'a> Found<'a> {
         key: &AddressKey,
         base: Option<&AddressKey>,
     ) -> Self {
-        if let Some(who) = known.find(key).or_else(|| known.find(base?)) {
+        if let Some(who) = known.find(names, key).or_else(|| known.find(names, base?)) {
             return Self::Known { who, encapsulated: false };
         }
-        if let Some(who) = known.find_encapsulated(local) {
+        if let Some(who) = known.find_encapsulated(names, local) {
             return Self::Known { who, encapsulated: true };
         }
         let (mut stale, mut ask) = (None, None);

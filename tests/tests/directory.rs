@@ -1,6 +1,7 @@
 //! Recipients from a real slapd with twenty thousand users, whole, changed, cut down and gone.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
@@ -8,13 +9,14 @@ use anyhow::{Context, Result, ensure};
 use e2e::certs::Certs;
 use e2e::gateway::{Gateway, Settings};
 use e2e::load::{Load, Outcome, Plan};
-use e2e::peers::Server;
+use e2e::peers::postfix::{self, Postfix};
 use e2e::peers::slapd::{BASE, READER, READER_PASSWORD, Slapd, user, without};
+use e2e::peers::{Server, Sites};
 use e2e::sandbox::Sandbox;
 use e2e::sink::Sink;
 use e2e::smtp::Client;
 use e2e::trial::sinks;
-use e2e::{scratch, wait};
+use e2e::{ports, scratch, wait};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -216,4 +218,76 @@ fn while_the_directory_is_down_nobody_is_refused() -> Result<()> {
     world.slapd.start()?;
     world.until_rcpt(NOBODY, "550 5.1.1")?;
     world.gateway.verify_ledger()
+}
+
+/// A gateway whose recipients come by import, or from the site `even`.
+fn small(kind: &str, even: SocketAddr) -> Result<(Gateway, TempDir)> {
+    let folder = scratch::folder()?;
+    let data = folder.path().join("data");
+    let mut settings = Settings::default();
+    settings.sections += &format!("[directory.list]\nkind = {kind}\n");
+    let sites = Sites { odd: even, even };
+    let config = settings
+        .config(&data, sites)
+        .replace("unlisted = \"even\"", "unlisted = \"even\"\ndirectory = [\"list\"]");
+    let mut gateway = Gateway::new(Sandbox::new()?, folder.path(), &data, &config)?;
+    gateway.start()?;
+    Ok((gateway, folder))
+}
+
+fn rcpt(gateway: &Gateway, to: &str) -> Result<String> {
+    let mut client = Client::open(gateway.listener("mx")?)?;
+    client.expect("MAIL FROM:<a@stranger.example>", 250)?;
+    let reply = client.command(&format!("RCPT TO:<{to}@example.test>"))?;
+    Ok(format!("{} {}", reply.code, reply.text))
+}
+
+#[test]
+fn a_file_that_was_imported_is_everybody_also_after_a_restart() -> Result<()> {
+    let (mut gateway, folder) = small("\"csv\"", ports::free()?)?;
+    assert!(rcpt(&gateway, "anna")?.starts_with("451 4.4.3"), "nothing was imported yet");
+    let file = folder.path().join("people.csv");
+    let file = file.to_string_lossy();
+    fs::write(&*file, "address,aliases\nno at,\nanna@example.test,a@example.test a@b\n,\n")?;
+    let wrong = gateway.cli(&["directory", "import", "list", &file])?;
+    let said = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert!(said.contains("line 2, column address") && said.contains("line 4"), "{said}");
+    fs::write(&*file, "address,aliases\nanna@example.test,a@example.test\n")?;
+    gateway.command(&["directory", "import", "list", &file])?;
+    for _ in 0..2 {
+        assert!(rcpt(&gateway, "a")?.starts_with("250"));
+        assert!(rcpt(&gateway, "bert")?.starts_with("550 5.1.1"));
+        assert!(rcpt(&gateway, "postmaster")?.starts_with("250"));
+        gateway.terminate()?;
+        gateway.start()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_postfix_is_asked_about_recipients_and_remembered_while_it_is_down() -> Result<()> {
+    let folder = scratch::folder()?;
+    let map = folder.path().join("recipients");
+    fs::write(&map, "anna@example.test x\nbert@example.test x\n")?;
+    let extra = format!(
+        "relay_domains = example.test\nrelay_recipient_maps = texthash:{}\n\
+         smtpd_delay_reject = no\n",
+        map.display()
+    );
+    let nowhere = ports::free()?;
+    let sites = Sites { odd: nowhere, even: nowhere };
+    let options =
+        postfix::Options { folder: folder.path(), spool: folder.path(), sites, extra: &extra };
+    let mut site = Postfix::new(Sandbox::new()?, &options)?;
+    site.start()?;
+    let (gateway, _folder) = small("\"callout\"\nsite = \"even\"", site.address())?;
+    assert!(rcpt(&gateway, "anna")?.starts_with("250"));
+    assert!(rcpt(&gateway, "nobody")?.starts_with("550 5.1.1"));
+    let said = gateway.json(&["explain", "carl@example.test"])?;
+    assert_eq!(said["verdict"], "ask", "{said}");
+    site.sandbox().kill_all()?;
+    assert!(rcpt(&gateway, "anna")?.starts_with("250"), "remembered");
+    assert!(rcpt(&gateway, "nobody")?.starts_with("550 5.1.1"), "remembered");
+    assert!(rcpt(&gateway, "bert")?.starts_with("451 4.4.3"), "never asked");
+    Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod check;
+mod directory;
 mod gateway;
 mod harness;
 mod help;

@@ -77,6 +77,14 @@ async fn a_plan_is_looked_at_then_applied_then_taken_back() {
     "#]],
     )
     .await;
+}
+
+#[tokio::test]
+async fn what_a_generation_did_is_shown_and_taken_back() {
+    let desk = Desk::new().await;
+    desk.run("route set bert@contoso.example --home on_prem").await;
+    desk.run("route plan --set anna@contoso.example bert@contoso.example --home cloud").await;
+    desk.run("route apply p1").await;
     check(
         &desk,
         "route diff 1 2",
@@ -187,7 +195,20 @@ async fn a_row_that_others_changed_is_shown_three_ways() {
         yours: Some(row("cloud", 1)),
         ..RowConflict::default()
     }];
-    check(&desk, "route apply p1", expect![[""]]).await;
+    check(
+        &desk,
+        "route apply p1",
+        expect![[r#"
+        error: cannot apply the plan: 1 of the rows are no longer what was seen
+          anna@contoso.example
+            the plan saw:  no entry
+            it is now:     home on_prem, state on_prem, batch b2 (generation 7)
+            the plan says: home cloud, state on_prem, batch none
+        hint: look at `conflicts`, then make a new plan
+        exit 4
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -196,16 +217,55 @@ async fn a_plan_may_wait_for_a_time_or_a_person_or_go_a_few_rows_first() {
     check(
         &desk,
         "route plan --set anna@contoso.example --home cloud --second-person --canary 5% --canary-time 10m",
-        expect![[""]],
+        expect![[r#"
+            plan p1: awaiting approval (by maria, of generation 0)
+            1 to add, 0 to change, 0 to remove, 0 as they should be
+            canary: 5 % of the rows first
+
+            DOMAIN           FROM     TO     MAILBOXES
+            contoso.example  on_prem  cloud          1
+
+            add (1)
+              anna@contoso.example: new, home cloud, state on_prem
+
+            approve, by somebody else: causeway route approve p1
+            exit 0
+        "#]],
     )
     .await;
-    check(&desk, "route approve p1", expect![[""]]).await;
+    check(
+        &desk,
+        "route approve p1",
+        expect![[r#"
+        plan p1: ready (by maria, of generation 0)
+        apply: causeway route apply p1
+        exit 0
+    "#]],
+    )
+    .await;
     let line =
         "route plan --set bert@contoso.example --home cloud --not-before 2026-11-28T22:00:00Z";
     desk.run(line).await;
-    check(&desk, "route apply p2", expect![[""]]).await;
-    check(&desk, "route plan --set bert@contoso.example --home cloud --canary many", expect![[""]])
-        .await;
+    check(
+        &desk,
+        "route apply p2",
+        expect![[r#"
+        plan p2: scheduled (by maria, of generation 0)
+        It is applied at 2026-11-28 22:00:00Z.
+        undo: causeway route cancel p2
+        exit 0
+    "#]],
+    )
+    .await;
+    check(
+        &desk,
+        "route plan --set bert@contoso.example --home cloud --canary many",
+        expect![[r#"
+        error: --canary: want a number of rows, or a share as in 5%
+        exit 2
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test]

@@ -133,11 +133,9 @@ fn a_kill_leaves_a_plan_applied_or_not() {
     }
     let chain = Directory::open(&path, metrics()).unwrap().verify().unwrap();
     assert_eq!(chain.broken, None);
-    #[expect(clippy::print_stdout, reason = "figures for whoever asks for many kills")]
-    {
-        let n = chain.revisions;
-        println!(
-            "{kills} kills over {n} plans: {waiting} left a plan waiting, {between} came between the commit and its acknowledgement; never a mix"
-        );
-    }
+    let n = chain.revisions;
+    println!(
+        "{kills} kills over {n} plans: {waiting} left a plan waiting, {between} came between the \
+         commit and its acknowledgement; never a mix"
+    );
 }
