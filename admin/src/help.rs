@@ -27,7 +27,7 @@ macro_rules! pages {
 const PAGES: &[Page] = pages! {
     "ops":
         "install" "first-day" "moving-a-mailbox" "changing-the-table" "routing-rules" "directory"
-        "console" "mail-is-slow" "outage" "faulted-site" "restore" "upgrade" "monitoring" "alerts"
+        "console" "mail-is-slow" "outage" "faulted-site" "restore" "upgrade" "access" "monitoring" "alerts"
         "alert-site-down" "alert-site-held" "alert-mail-waits" "alert-disk"
         "alert-certificate-expires" "alert-damage-on-disk" "alert-no-inbound-mail"
         "alert-duplicates" "alert-gone";

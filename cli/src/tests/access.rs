@@ -70,7 +70,7 @@ async fn the_log_is_listed_verified_and_written_out() {
     desk.run("route set anna@contoso.example --home cloud --reason 'change 77'").await;
     let list = desk.run("audit list").await;
     assert!(
-        list.out.contains("change 77") && list.out.contains("PUT /api/v1/table"),
+        list.out.contains("change 77") && list.out.contains("POST /api/v1/table/edits"),
         "{}",
         list.out
     );
