@@ -244,9 +244,10 @@ unlisted = "on_prem"
         let text = format!("{BEFORE}[portal]\n");
         for setting in config(&text).settings.iter().filter(|it| !it.needs_restart) {
             let key = &setting.key;
-            let is_mixed = ["listener[", "relay_domain[", "routing.", "rails.", "limits."]
-                .iter()
-                .any(|it| key.starts_with(it));
+            let is_mixed =
+                ["listener[", "relay_domain[", "routing.", "rails.", "alerts.", "limits."]
+                    .iter()
+                    .any(|it| key.starts_with(it));
             assert!(is_mixed || key == "site.on_prem.recipient", "{key}");
         }
     }
