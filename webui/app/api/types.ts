@@ -41,7 +41,23 @@ export type Alert = {
   summary: string;
 };
 
+/** `GET /api/v1/alerts`: what is firing first, then what is about to, then what ended lately. */
+export type AlertList = {
+  alerts: Alert[];
+};
+
+export type AlertSent = {
+  detail: string;
+  ok: boolean;
+  to: string;
+};
+
 export type AlertState = "firing" | "resolved" | "pending";
+
+/** `POST /api/v1/alerts/test`: whom a test was sent to. Empty if the configuration names nobody. */
+export type AlertTest = {
+  sent: AlertSent[];
+};
 
 /** `POST /api/v1/plans/{id}/apply`. */
 export type ApplyRequest = {
@@ -57,6 +73,21 @@ export type AuditList = {
   /** `null` on the last page. */
   next_cursor?: string | null;
   records: AuditRecord[];
+};
+
+/** `GET /api/v1/audit?…` */
+export type AuditQuery = {
+  /** The beginning of the action, as `POST /api/v1/plans`. */
+  action?: string | null;
+  actor?: string | null;
+  /** At this moment or later, RFC 3339. */
+  after?: string | null;
+  /** Before this moment, RFC 3339. */
+  before?: string | null;
+  /** `next_cursor` of the page before. */
+  cursor?: string | null;
+  /** 1 to 1,000, else 200. */
+  limit?: number | null;
 };
 
 /** One link of the chain. */
@@ -180,6 +211,15 @@ export type Check = {
   reason?: string | null;
 };
 
+/** `GET /api/v1/table/diff?from=&to=`; `to` is now if it is not given. */
+export type DiffQuery = {
+  cursor?: string | null;
+  from: number;
+  /** 1 to 1,000, else 200. */
+  limit?: number | null;
+  to?: number | null;
+};
+
 /** One entry of a directory, and what is wrong with it. */
 export type DirectoryMistake = {
   entry: string;
@@ -264,6 +304,14 @@ export type DriftList = {
   generation: number;
   next_cursor?: string | null;
   rows: Drift[];
+};
+
+/** `GET /api/v1/directory/drift?…` */
+export type DriftQuery = {
+  /** `next_cursor` of the page before. */
+  cursor?: string | null;
+  /** 1 to 1,000, else 200. */
+  limit?: number | null;
 };
 
 /** Events that a listener did not get. */
@@ -361,6 +409,12 @@ export type FieldError = {
   message: string;
   /** A field's name, `line 3, column home`, or `causeway.toml:4:1`. */
   place: string;
+};
+
+/** `GET /api/v1/metrics/summary`: the last hour at a glance, the oldest first. */
+export type Figures = {
+  every_seconds: number;
+  points: Point[];
 };
 
 /** What became of one recipient of one message. */
@@ -589,16 +643,6 @@ export type Move = {
   sync?: SyncReport | null;
 };
 
-/** A row that is not as the caller saw it. */
-export type MoveConflict = {
-  /** The generation of the row now; `null` when the mailbox is not listed. */
-  actual?: number | null;
-  address: string;
-  /** The generation that was expected; `null` where a batch was to be in one state. */
-  expected?: number | null;
-  state?: MoveState | null;
-};
-
 /** One page. */
 export type MoveList = {
   /** Of the table. */
@@ -620,6 +664,16 @@ export type Moved = {
   home: string;
   since: string;
   state: MoveState;
+};
+
+/** `GET /api/v1/moves?…`: listed mailboxes in the order of their address, those that match all. */
+export type MovesQuery = {
+  batch?: string | null;
+  /** `next_cursor` of the page before. */
+  cursor?: string | null;
+  /** 1 to 1,000, else 200. */
+  limit?: number | null;
+  state?: MoveState | null;
 };
 
 /** `POST /api/v1/tokens` */
@@ -732,6 +786,14 @@ export type PlanList = {
   plans: Plan[];
 };
 
+/** `GET /api/v1/plans?…` */
+export type PlanQuery = {
+  cursor?: string | null;
+  /** 1 to 1,000, else 200. */
+  limit?: number | null;
+  state?: PlanState | null;
+};
+
 /** `POST /api/v1/plans`. */
 export type PlanRequest = {
   /** The generation that the author looked at; 412 if the table has moved on. */
@@ -759,6 +821,20 @@ export type PlanRequest = {
  * ```
  */
 export type PlanState = "ready" | "awaiting_approval" | "applied" | "cancelled" | "failed" | "checking" | "scheduled" | "canary" | "rolled_back";
+
+/** Rates since the point before. */
+export type Point = {
+  /** Messages. */
+  accepted_per_second: number;
+  at: string;
+  /** Returned or expired. */
+  bounced_per_second: number;
+  deferred_per_second: number;
+  /** Recipients, here and in the next two. */
+  delivered_per_second: number;
+  /** Messages that wait. */
+  spool_messages: number;
+};
 
 /** `POST /api/v1/sites/{name}/probe`: an SMTP conversation up to `MAIL`, now. */
 export type Probe = {
@@ -802,8 +878,6 @@ export type Problem = {
   /** The generation of the table now, when `code` is `conflict`. */
   generation?: number | null;
   hint?: string | null;
-  /** Mailboxes that are not as the caller of a transition saw them, when `code` is `conflict`. */
-  move_conflicts?: MoveConflict[];
   status: number;
   title: string;
 };
@@ -912,6 +986,17 @@ export type RecipientList = {
   recipients: Recipient[];
 };
 
+/** `GET /api/v1/directory/recipients?…` */
+export type RecipientQuery = {
+  /** `next_cursor` of the page before. */
+  cursor?: string | null;
+  /** 1 to 1,000, else 200. */
+  limit?: number | null;
+  /** In any of its addresses, without case. */
+  matching?: string | null;
+  source?: string | null;
+};
+
 /** `POST /api/v1/reload`: what became of the new configuration. */
 export type Reloaded = {
   /** Keys that changed and are in force. */
@@ -959,17 +1044,36 @@ export type RollbackRequest = {
   undo_generation?: number | null;
 };
 
-/** A row that is no longer what the plan saw: as it was then, as it is now, as the plan wants it. */
+/**
+ * A row that is no longer what the caller saw. Of a plan: as it was then, as it is now, as the plan
+ * wants it. Of a transition: its generation as the caller saw it and as it is now, and its state.
+ */
 export type RowConflict = {
+  /** `null` when the mailbox is not listed. */
+  actual?: number | null;
   address: string;
   base?: Entry | null;
+  /** `null` where a whole batch was to be in one state. */
+  expected?: number | null;
+  state?: MoveState | null;
   theirs?: Entry | null;
   yours?: Entry | null;
 };
 
+/** What becomes of a row. */
+export type RowKind = "add" | "change" | "remove" | "unchanged";
+
 export type RowList = {
   next_cursor?: string | null;
   rows: Change[];
+};
+
+/** `GET /api/v1/plans/{id}/rows?…` */
+export type RowQuery = {
+  cursor?: string | null;
+  kind?: RowKind | null;
+  /** 1 to 1,000, else 200. */
+  limit?: number | null;
 };
 
 /** Which recipients in the spool: those that match every field given. */
@@ -1435,6 +1539,7 @@ export type Call =
   | "DELETE /api/v1/table/entries/{name}"
   | "DELETE /api/v1/tokens/{name}"
   | "DELETE /api/v1/users/{name}"
+  | "GET /api/v1/alerts"
   | "GET /api/v1/audit"
   | "GET /api/v1/audit/export"
   | "GET /api/v1/audit/verify"
@@ -1444,6 +1549,7 @@ export type Call =
   | "GET /api/v1/directory/recipients/{name}"
   | "GET /api/v1/explain"
   | "GET /api/v1/ledger/verify"
+  | "GET /api/v1/metrics/summary"
   | "GET /api/v1/moves"
   | "GET /api/v1/moves/{name}"
   | "GET /api/v1/openapi.json"
@@ -1475,6 +1581,7 @@ export type Call =
   | "GET /metrics"
   | "GET /readyz"
   | "PATCH /api/v1/users/{name}"
+  | "POST /api/v1/alerts/test"
   | "POST /api/v1/directory/sources/{name}/import"
   | "POST /api/v1/directory/sources/{name}/sync"
   | "POST /api/v1/explain/simulate"
