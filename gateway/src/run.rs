@@ -31,7 +31,7 @@ use crate::control::{Control, Overrides, Planner, keep_plans};
 use crate::cutovers;
 use crate::recipients::Recipients;
 use crate::reload::Reloader;
-use crate::{GatewayMetrics, Parts, Server, Serving, Shards, Shutdown, assemble, finish};
+use crate::{GatewayMetrics, Handoff, Parts, Server, Serving, Shards, Shutdown, assemble, finish};
 
 /// Threads of the control runtime: admin, names, probes, timers.
 const CONTROL_THREADS: usize = 2;
@@ -188,18 +188,17 @@ pub(crate) fn start(
     let overrides = open_overrides(&data_dir, &delivery, began.1)?;
     let metrics = GatewayMetrics::new(&registry).tried(metrics_twice)?;
     let sessions = metrics.sessions_open.clone();
-    let to_deliver = delivery.clone();
     let parts = Parts {
         spool: spool.clone(),
         policy: Arc::new(Recipients::new(Arc::clone(&routes), delivery.clone())),
-        handoff: Arc::new(move |message| to_deliver.submit(message)),
+        handoff: handoff(&delivery),
         events: events.clone(),
         metrics,
         tracker: tracker.clone(),
         stop: stop.clone(),
     };
-    let server = bind_mail(&config, shards, parts)?;
     let admin = bind_admin(config.admin.bind)?;
+    let server = bind_mail(&config, shards, parts)?;
     let serving = server.serve(shards, control.handle()).tried(|| "cannot serve".into())?;
 
     tracker.spawn_on(delivery.clone().watch(), control.handle());
@@ -233,7 +232,6 @@ pub(crate) fn start(
     });
     keep_watch(&backend, (&tracker, &stop), control);
     let address = admin.local_addr().tried(|| "cannot use the admin socket".into())?;
-    tracker.spawn(keep_access(Arc::clone(&access), stop.clone()));
     serve_admin(Arc::clone(&backend), access, registry, admin, &tracker, &stop)?;
     write_addresses(&data_dir, address, &serving)?;
     tracing::info!(%address, took = ?began.0.elapsed(), "Ready.");
@@ -375,6 +373,11 @@ fn take_up(recovery: Recovery, delivery: Delivery, done: Arc<AtomicBool>) -> Res
     thread.tried(|| "cannot start the recovery thread".into()).map(drop)
 }
 
+fn handoff(delivery: &Delivery) -> Arc<dyn Handoff> {
+    let delivery = delivery.clone();
+    Arc::new(move |message| delivery.submit(message))
+}
+
 fn serve_admin(
     backend: Arc<Control>,
     access: Arc<Access>,
@@ -383,6 +386,7 @@ fn serve_admin(
     tracker: &TaskTracker,
     stop: &CancellationToken,
 ) -> Result<(), RunError> {
+    tracker.spawn(keep_access(Arc::clone(&access), stop.clone()));
     let parts = admin::router(backend, access, registry, tracker.clone()).tried(metrics_twice)?;
     let serve =
         admin::serve(listener, parts, admin::Limits::default(), tracker.clone(), stop.clone());

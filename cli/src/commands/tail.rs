@@ -130,9 +130,8 @@ fn flow(it: &FlowEvent, paint: Paint) -> String {
     if let Some(site) = &it.site {
         line.push_str(&format!("  {}", paint.text(Colour::Bold, &printable(site))));
     }
-    match (it.kind, it.size_bytes) {
-        (FlowKind::Accepted, Some(size)) => line.push_str(&format!("  {}", bytes(size))),
-        _ => (),
+    if let (FlowKind::Accepted, Some(size)) = (it.kind, it.size_bytes) {
+        line.push_str(&format!("  {}", bytes(size)));
     }
     if let Some(seconds) = it.seconds {
         line.push_str(&format!("  {seconds:.1} s"));

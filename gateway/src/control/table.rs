@@ -470,7 +470,7 @@ fn generation(from: directory::Generation) -> api::Generation {
         added: from.added,
         changed: from.changed,
         removed: from.removed,
-        parent: from.hash.and(from.generation.checked_sub(1)),
+        parent: from.hash.and_then(|_| from.generation.checked_sub(1)),
         ticket: from.because.ticket,
         plan: from.because.plan,
         approvers: from.because.approvers,
