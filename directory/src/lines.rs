@@ -68,7 +68,7 @@ fn unescaped(text: &str) -> String {
     out
 }
 
-/// Rows that [`change`] and [`line`] wrote: those that change, and those that stay. `None` if the
+/// Rows that [`change`] and [`line()`] wrote: those that change, and those that stay. `None` if the
 /// text is not of that form.
 pub(crate) fn read(text: &str) -> Option<(Vec<RowChange>, Vec<Arc<Row>>)> {
     let (mut changes, mut stay) = (Vec::<RowChange>::new(), Vec::new());

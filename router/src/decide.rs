@@ -81,7 +81,7 @@ impl<'a> Decision<'a> {
     }
 
     /// What the site is to be told of the recipient: the address as it came, or, for one that only
-    /// we can read, that of the mailbox. See [`crate::onward`].
+    /// we can read, that of the mailbox. See [`crate::onward()`].
     pub fn named(&self) -> &'a Address {
         match &self.why.found {
             Some(Found::Known { who, encapsulated: true }) => who.address,
