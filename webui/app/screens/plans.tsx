@@ -8,6 +8,7 @@ import { asError, useResource } from "../lib/resource.ts";
 import { go, href, query, rest, setQuery } from "../lib/router.ts";
 import { may } from "../lib/session.ts";
 import { siteNames } from "../lib/table.ts";
+import { PLAIN, queryOf, type Terms } from "../lib/terms.ts";
 import { Badge } from "../ui/badge.tsx";
 import { Dialog } from "../ui/dialog.tsx";
 import { Check, Input, Select } from "../ui/field.tsx";
@@ -17,6 +18,7 @@ import { Empty, Failure, FilteredEmpty, Loaded } from "../ui/states.tsx";
 import { At } from "../ui/time.tsx";
 import { Counts } from "./changes.tsx";
 import { PlanReview } from "./plan.tsx";
+import { TermsFields } from "./terms.tsx";
 
 const POLL_MS = 10_000;
 const STATES = ["ready", "awaiting_approval", "scheduled", "canary", "applied", "rolled_back", "cancelled", "failed"] as const;
@@ -35,6 +37,7 @@ function ImportDialog({ close }: { close: () => void }): JSX.Element {
   const [file, setFile] = useState<File | null>(null);
   const [form, setForm] = useState({ format: "auto", home: "", state: "", batch: "", reason: "", ticket: "" });
   const [replace, setReplace] = useState(false);
+  const [terms, setTerms] = useState<Terms>(PLAIN);
   const [error, setError] = useState<ApiError | undefined>();
   const [busy, setBusy] = useState(false);
   const input = useRef<HTMLInputElement>(null);
@@ -46,7 +49,7 @@ function ImportDialog({ close }: { close: () => void }): JSX.Element {
     setError(undefined);
     try {
       const text = decode(new Uint8Array(await file.arrayBuffer()));
-      const plan = await api.post<Plan>(withQuery("/plans/import", { ...form, replace: replace || undefined }), undefined, { raw: { text, type: "text/csv" }, deadlineMs: 300_000 });
+      const plan = await api.post<Plan>(withQuery("/plans/import", { ...form, replace: replace || undefined, ...queryOf(terms) }), undefined, { raw: { text, type: "text/csv" }, deadlineMs: 300_000 });
       close();
       go(`plans/${encodeURIComponent(plan.id)}`);
     } catch (caught) {
@@ -70,6 +73,7 @@ function ImportDialog({ close }: { close: () => void }): JSX.Element {
         </div>
         <div class="form-row"><Input label="Reason" value={form.reason} set={field("reason")} required /><Input label="Ticket" value={form.ticket} set={field("ticket")} /></div>
         <Check label="The file is the whole table" hint="Mailboxes that are not in it are removed." value={replace} set={setReplace} />
+        <TermsFields terms={terms} set={setTerms} />
         {error && <><Failure error={error} /><p class="hint">Choose the file again once it is mended.</p></>}
         <div class="dialog-foot"><button type="button" class="button" onClick={close}>Cancel</button><button type="submit" class="button primary" disabled={busy}>{busy ? "Reading…" : "Make the plan"}</button></div>
       </form>
