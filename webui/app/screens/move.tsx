@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { type ApiError, api, segment } from "../api/client.ts";
 import type { InDoubt, Move, MoveState, QueueList, Resolve, Resolved } from "../api/types.ts";
-import { capital, count, moveState, plural, siteName, span } from "../lib/format.ts";
+import { capital, count, plural, siteName, span } from "../lib/format.ts";
 import { asError, useResource } from "../lib/resource.ts";
 import { href } from "../lib/router.ts";
 import { may } from "../lib/session.ts";
@@ -131,7 +131,7 @@ export function MailboxMove({ address }: { address: string }): JSX.Element {
       {move.error?.status === 404 && !it ? <div class="card"><Empty title={`${address} is not in the table`} action={<a class="button" href={href("moves")}>All moves</a>}>{capital(move.error.message)}</Empty></div> : (
         <Loaded of={move} rows={6}>{(one) => (
           <div class="stack">
-            {left !== undefined && <div class={`notice ${left < 300 ? "bad" : "wait"}`} role="status"><Icon name="pause" /><p><strong>Mail for it is held here.</strong> {left > 0 ? <>Unless somebody goes on, it goes back to {moveState("on_prem").toLowerCase()} or where it was in {span(left)}.</> : "Its time is up: it is going back."}</p></div>}
+            {left !== undefined && <div class={`notice ${left < 300 ? "bad" : "wait"}`} role="status"><Icon name="pause" /><p><strong>Mail for it is held here.</strong> {left > 0 ? <>Unless somebody goes on, it goes back in {span(left)} to where it was before.</> : "Its time is up: it is going back."}</p></div>}
             <Facts move={one} /><Doubts move={one} reload={move.reload} /><Leases move={one} /><Held move={one} />
           </div>
         )}</Loaded>

@@ -111,7 +111,7 @@ export function StepDialog({ subject, first, close, done }: { subject: Subject; 
           : blocked.length > 0 ? <section aria-label="What stands in its way" role="alert"><ul class="plain stack tight">{blocked.map((it) => <Rail key={it.rail} it={it} reason={reasons[it.rail]} set={(text) => setReasons(({ [it.rail]: _, ...others }) => (text === undefined ? others : { ...others, [it.rail]: text }))} />)}</ul></section>
             : error && <Failure error={error} />}
         <div class="dialog-foot"><button type="button" class="button" onClick={close}>Cancel</button>
-          <button type="submit" class={`button ${step.back ? "danger" : "primary"}`} disabled={busy}>{busy ? "Moving…" : `${step.verb}: ${name}`}</button></div>
+          <button type="submit" class={`button ${step.back ? "danger" : "primary"}`} disabled={busy || conflicts.length > 0}>{busy ? "Moving…" : `${step.verb}: ${name}`}</button></div>
       </form>
     </Dialog>
   );

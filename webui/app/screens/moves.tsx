@@ -70,6 +70,9 @@ function Filters({ batch }: { batch: string }): JSX.Element {
   );
 }
 
+/** A number that is seldom more than none. */
+const Few = ({ n }: { n: number }): JSX.Element => <span class={n === 0 ? "muted" : undefined}>{n === 0 ? "–" : count(n)}</span>;
+
 function Row({ it, chosen, toggle, open }: { it: Move; chosen: boolean; toggle: () => void; open: boolean }): JSX.Element {
   return (
     <tr class={chosen ? "selected" : undefined}>
@@ -77,8 +80,8 @@ function Row({ it, chosen, toggle, open }: { it: Move; chosen: boolean; toggle: 
       <td><a class="mono" href={href(`moves/${encodeURIComponent(it.address)}`)}>{it.address}</a></td>
       <td><MoveBadge state={it.state} /></td><td>{siteName(it.home)}</td><td>{it.batch ?? <span class="muted">–</span>}</td>
       <td class="muted"><Since time={it.since} /></td><td><GoesBack until={it.hold_until} /></td>
-      <td class="end">{count(it.held_messages)}</td><td class="end">{count(it.leases_total)}</td>
-      <td class="end">{it.in_doubt_total > 0 ? <Badge state="in doubt" as="bad" label={count(it.in_doubt_total)} /> : 0}</td>
+      <td class="end"><Few n={it.held_messages} /></td><td class="end"><Few n={it.leases_total} /></td>
+      <td class="end">{it.in_doubt_total > 0 ? <Badge state="in doubt" as="bad" label={count(it.in_doubt_total)} /> : <Few n={0} />}</td>
       <td><Copied sync={it.sync} /></td>
     </tr>
   );

@@ -157,6 +157,11 @@ export async function tabTo(page, selector, most = 60) {
   throw new Error(`${selector} is not reached by Tab`);
 }
 
+/** Waits until what has focus matches: whoever types at once types beside it. */
+export function focused(page, selector) {
+  return until(`${selector} has focus`, () => page.evaluate((it) => document.activeElement?.matches(it), selector));
+}
+
 const shots = process.env.CONSOLE_SHOTS;
 /** With CONSOLE_SHOTS=FOLDER, a picture of the page. */
 export async function shot(page, name) {
