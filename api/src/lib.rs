@@ -6,6 +6,7 @@
 
 mod access;
 mod addresses;
+mod configuration;
 mod explain;
 mod health;
 mod ledger;
@@ -29,6 +30,10 @@ pub use access::{
     TotpRequest, User, UserList, UserPatch, Via, Whoami,
 };
 pub use addresses::Addresses;
+pub use configuration::{
+    Configuration, ConfigurationDifference, ConfigurationKey, ConfigurationSection,
+    ConfigurationSource, ConfigurationTakes,
+};
 pub use explain::{Explain, Explanation, HopLimits, Rerouted, Simulate, Simulation, Step};
 pub use health::{Check, Readiness, SiteHealth, Version};
 pub use ledger::Verification;

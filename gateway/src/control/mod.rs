@@ -1,6 +1,7 @@
 //! The gateway as the admin API asks it: parses what operators wrote, calls one piece of the
 //! gateway, and puts its answer into the API's types.
 
+mod configuration;
 mod explain;
 #[cfg(test)]
 mod explain_tests;
@@ -173,6 +174,10 @@ impl Backend for Control {
 
     fn stats(&self) -> Answer<'_, Stats> {
         Box::pin(async { Ok(self.all_stats()) })
+    }
+
+    fn configuration(&self) -> Answer<'_, api::Configuration> {
+        Box::pin(self.describe_configuration())
     }
 
     fn reload(&self, author: Author) -> Answer<'_, Reloaded> {
