@@ -11,7 +11,6 @@ import { asError, useResource } from "../lib/resource.ts";
 import { go, href } from "../lib/router.ts";
 import { may, who } from "../lib/session.ts";
 import { refreshTable } from "../lib/table.ts";
-import { Badge } from "../ui/badge.tsx";
 import { Confirm } from "../ui/confirm.tsx";
 import { Input } from "../ui/field.tsx";
 import { Icon } from "../ui/icon.tsx";
@@ -22,7 +21,7 @@ import { announce, toast } from "../ui/toast.tsx";
 import { Conflicts } from "./conflicts.tsx";
 import { CanaryCard, ScheduleCard } from "./plan_progress.tsx";
 import { Impact, Rows } from "./plan_rows.tsx";
-import { PLAN_STATES } from "./plans.tsx";
+import { PLAN_STATES, PlanBadge } from "./plans.tsx";
 import { ASKS, isOverridden, overridesOf, Rail, type Reasons } from "./rails.tsx";
 import { SimulateCard } from "./simulate.tsx";
 
@@ -133,7 +132,7 @@ function Review({ plan, set, reload }: { plan: Plan; set: (plan: Plan) => void; 
   const setReason = (rail: string) => (reason: string | undefined) => setOverrides(({ [rail]: _, ...others }) => (reason === undefined ? others : { ...others, [rail]: reason }));
   return (
     <>
-      <Head title={plan.reason || "Plan"} about={<><Badge state={plan.state} label={PLAN_STATES[plan.state]} /> <span class="mono">{plan.id}</span></>}>
+      <Head title={plan.reason || "Plan"} about={<><PlanBadge plan={plan} /> <span class="mono">{plan.id}</span></>}>
         {!over && <button type="button" class="button" disabled={busy} onClick={() => void call("check")}><Icon name="refresh" size={14} /> Check again</button>}
         {!over && may("operator") && <button type="button" class="button" disabled={busy} onClick={() => (plan.state === "canary" ? setStopping(true) : void call("cancel"))}>{plan.state === "canary" ? "Stop and go back…" : "Cancel plan"}</button>}
         {AGAIN.includes(plan.state) && may("operator") && <button type="button" class="button" onClick={() => void again(plan)}>Edit again as a draft</button>}

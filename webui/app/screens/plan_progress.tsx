@@ -4,7 +4,6 @@ import type { Plan } from "../api/types.ts";
 import { clock, count, plural, span } from "../lib/format.ts";
 import { prefs } from "../lib/prefs.ts";
 import { Badge } from "../ui/badge.tsx";
-import { Icon } from "../ui/icon.tsx";
 import { At, now } from "../ui/time.tsx";
 
 /** As the gateway has it where a plan says nothing. */
@@ -57,7 +56,7 @@ export function CanaryCard({ plan }: { plan: Plan }): JSX.Element | null {
         {seen && state === "canary" && deliveries !== undefined && <Meter label="Delivered" text={`${count(seen.delivered)} of ${count(deliveries)}`} value={seen.delivered} max={deliveries} />}
         {seen && state === "canary" && seconds !== undefined && <Meter label="Time" text={`${span((now.value - new Date(seen.since).getTime()) / 1000)} of ${span(seconds)}`} value={(now.value - new Date(seen.since).getTime()) / 1000} max={seconds} />}
         {seen && <Meter label="Returned" text={`${count(seen.bounced)} of ${plural(outcomes, "outcome")}${outcomes > 0 ? `, ${share.toFixed(0)} %` : ""}`} value={share} max={Math.max(most, 1) * 2} bad={share > most} />}
-        <p class="muted small"><Icon name="changes" size={12} /> {seen && state === "canary" ? `The rest follows ${rest}.` : seen ? "" : `The rest follows ${rest} of their mail.`} Above {most} % returned, of {OUTCOMES} outcomes or more, the first rows go back by themselves.</p>
+        <p class="muted small">{seen && state === "canary" ? `The rest follows ${rest}.` : seen ? "" : `The rest follows ${rest} of their mail.`} Above {most} % returned, of {OUTCOMES} outcomes or more, the first rows go back by themselves.</p>
       </div>
     </section>
   );

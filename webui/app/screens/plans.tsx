@@ -23,6 +23,12 @@ import { TermsFields } from "./terms.tsx";
 const POLL_MS = 10_000;
 const STATES = ["ready", "awaiting_approval", "scheduled", "canary", "applied", "rolled_back", "cancelled", "failed"] as const;
 export const PLAN_STATES: Record<string, string> = { checking: "Being checked", ready: "Ready", awaiting_approval: "Waits for approval", scheduled: "Scheduled", canary: "Canary runs", applied: "Applied", rolled_back: "Rolled back", cancelled: "Cancelled", failed: "Failed" };
+export const isBlocked = (it: Plan): boolean => it.state === "ready" && it.blocked.some((one) => !one.overridden_by);
+
+export function PlanBadge({ plan }: { plan: Plan }): JSX.Element {
+  return isBlocked(plan) ? <Badge state="blocked" label="Blocked by a rail" /> : <Badge state={plan.state} label={PLAN_STATES[plan.state]} />;
+}
+
 const FORMATS = [["auto", "Recognise it by its header"], ["causeway", "Ours: address, home, state, batch"], ["staged", "Microsoft staged migration"], ["imap", "Microsoft IMAP migration"], ["remote_move", "Microsoft remote move"]] as const;
 
 /** Bytes as text, whatever byte order mark says they are. */
@@ -97,7 +103,7 @@ function List(): JSX.Element {
           <tbody>{it.plans.map((plan) => (
             <tr key={plan.id}>
               <td><a href={href(`plans/${encodeURIComponent(plan.id)}`)}><strong>{plan.reason || "No reason given"}</strong></a>{plan.ticket && <span class="muted"> {plan.ticket}</span>}</td>
-              <td><Badge state={plan.blocked.some((one) => !one.overridden_by) && plan.state === "ready" ? "blocked" : plan.state} label={plan.blocked.some((one) => !one.overridden_by) && plan.state === "ready" ? "Blocked by a rail" : PLAN_STATES[plan.state]} /></td>
+              <td><PlanBadge plan={plan} /></td>
               <td><Counts {...plan} /></td><td>{plan.author}</td><td><At time={plan.created_at} age /></td>
               <td>{["applied", "cancelled", "failed", "rolled_back"].includes(plan.state) ? <span class="muted">–</span> : <At time={plan.expires_at} age />}</td>
             </tr>

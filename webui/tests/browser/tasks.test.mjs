@@ -269,8 +269,8 @@ test("people: a token is made, shown once, and revoked", async () => {
   const secret = await page.locator(".secret").textContent();
   assert.ok(secret.length > 20);
   await button(page, "Done").click();
-  page.on("dialog", (it) => void it.accept());
   await button(page, "Revoke token for sidecar of wave 7").click();
+  await button(page, "Revoke sidecar of wave 7").click();
   await note(page, "is revoked").waitFor();
   await close();
 });
