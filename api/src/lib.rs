@@ -38,8 +38,9 @@ pub use explain::{Explain, Explanation, HopLimits, Rerouted, Simulate, Simulatio
 pub use health::{Check, Readiness, SiteHealth, Version};
 pub use ledger::Verification;
 pub use moves::{
-    InDoubt, Lease, Move, MoveList, Moved, MovesQuery, Resolve, Resolved, SyncOf, SyncReport,
-    SyncReports, SyncTaken, Transition, Transitioned, Transitions,
+    Cut, CutLease, CutOutcome, CutRequest, InDoubt, Lease, Move, MoveList, Moved, MovesQuery,
+    Resolve, Resolved, SyncOf, SyncReport, SyncReports, SyncTaken, Transition, Transitioned,
+    Transitions,
 };
 pub use plan::{
     ApplyRequest, Blocked, Canary, CanaryProgress, ChainReport, DiffQuery, FileFormat, Impact,

@@ -18,7 +18,7 @@ pub(crate) use access::{
 };
 pub(crate) use configuration::{ConfigCommand, ConfigShowArgs};
 pub(crate) use directory::{DirectoryCommand, SyncArgs};
-pub(crate) use moves::{MoveCommand, MoveListArgs, ResolveArgs, TransitionArgs};
+pub(crate) use moves::{CutArgs, MoveCommand, MoveListArgs, ResolveArgs, TransitionArgs};
 pub(crate) use queue::{ActArgs, QueueCommand, SelectorArgs};
 pub(crate) use route::{
     ApplyArgs, EditArgs, ImportArgs, ListArgs, PlanArgs, PlansArgs, RollbackArgs, RouteCommand,

@@ -14,6 +14,7 @@ mod plans;
 mod queue;
 mod recipients;
 mod site;
+mod steps;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,7 @@ use mail::{SiteName, Timestamp};
 use spool::{Settled, Spool, SpoolMetrics};
 
 use crate::alerts::Watched;
+use crate::rails::RailMetrics;
 use crate::reload::{ReloadError, Reloader};
 pub use listings::Listings;
 pub use overrides::Overrides;
@@ -64,6 +66,7 @@ pub struct Control {
     pub recovered: Arc<AtomicBool>,
     pub sessions: prometheus::IntGauge,
     pub planner: Planner,
+    pub(crate) rails: RailMetrics,
     pub watched: Watched,
     /// Of the table, by position.
     pub listings: Arc<Listings>,
