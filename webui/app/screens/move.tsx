@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { type ApiError, api, segment } from "../api/client.ts";
-import type { InDoubt, Move, MoveState, QueueList, Resolve, Resolved } from "../api/types.ts";
+import type { Cut, CutRequest, InDoubt, Move, MoveState, QueueList, Resolve, Resolved } from "../api/types.ts";
 import { capital, count, plural, siteName, span } from "../lib/format.ts";
 import { asError, useResource } from "../lib/resource.ts";
 import { href } from "../lib/router.ts";
@@ -71,10 +71,50 @@ function Doubts({ move, reload }: { move: Move; reload: () => void }): JSX.Eleme
   );
 }
 
-function Leases({ move }: { move: Move }): JSX.Element {
+const OUTCOMES: Record<Cut["leases"][number]["outcome"], string> = { aborted: "broken off in time: the site has not got it, and it is held", in_doubt: "in doubt: resolve it", settled: "over before it was cut", under_way: "not over yet" };
+
+/** Breaks off deliveries that a cutover should not wait for. */
+function CutDialog({ move, close, done }: { move: Move; close: () => void; done: () => void }): JSX.Element {
+  const [reason, setReason] = useState("");
+  const [cut, setCut] = useState<Cut | undefined>();
+  const [error, setError] = useState<ApiError | undefined>();
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    try {
+      setCut(await api.post<Cut>(`/moves/${segment(move.address)}/cut`, { reason: reason.trim() } satisfies CutRequest));
+      done();
+    } catch (caught) {
+      setError(asError(caught));
+    }
+  };
+  return (
+    <Dialog title={`Cut off deliveries to ${move.address}`} close={close}>
+      {cut ? (
+        <div class="form">
+          {cut.leases.length === 0 && <p>None was under way any more.</p>}
+          <ul class="plain stack tight">{cut.leases.map((it) => <li key={it.message + it.recipient}><span class="mono">{it.message}</span>: {OUTCOMES[it.outcome]}</li>)}</ul>
+          {cut.others_in_doubt > 0 && <p class="muted">{plural(cut.others_in_doubt, "recipient")} of other mailboxes shared a connection and {cut.others_in_doubt === 1 ? "is" : "are"} in doubt too.</p>}
+          <div class="dialog-foot"><button type="button" class="button primary" onClick={close}>Done</button></div>
+        </div>
+      ) : (
+        <form class="form" onSubmit={(event) => void submit(event)}>
+          <p>{plural(move.leases_total, "delivery is", "deliveries are")} broken off. What was sent to its end and has no answer is in doubt then, and wants somebody to look for it in the mailbox.</p>
+          <Input label="Reason" hint="Goes into the audit log." value={reason} set={setReason} required autofocus />
+          {error && <Failure error={error} />}
+          <div class="dialog-foot"><button type="button" class="button" onClick={close}>Cancel</button><button type="submit" class="button danger">Cut off {plural(move.leases_total, "delivery", "deliveries")}</button></div>
+        </form>
+      )}
+    </Dialog>
+  );
+}
+
+function Leases({ move, reload }: { move: Move; reload: () => void }): JSX.Element {
+  const [cutting, setCutting] = useState(false);
   return (
     <section class="card" aria-labelledby="leases">
-      <div class="card-head"><h2 id="leases" class="grow">{move.leases_total === 0 ? "No delivery is under way" : `${plural(move.leases_total, "delivery", "deliveries")} under way`}</h2></div>
+      <div class="card-head"><h2 id="leases" class="grow">{move.leases_total === 0 ? "No delivery is under way" : `${plural(move.leases_total, "delivery", "deliveries")} under way`}</h2>
+        {move.state === "cutover" && move.leases_total > 0 && may("operator") && <button type="button" class="button small" onClick={() => setCutting(true)}>Cut off…</button>}</div>
+      {cutting && <CutDialog move={move} close={() => setCutting(false)} done={reload} />}
       {move.leases_total === 0 ? <p class="card-body muted">{move.state === "cutover" ? "None begins while it is cut over: the last difference can be copied now." : "The next begins when mail comes."}</p> : (
         <div class="scroll" tabIndex={0} role="region" aria-label="Deliveries under way"><table>
           <thead><tr><th>Message</th><th>Recipient</th><th>At</th><th>Begun</th><th class="end">Table version</th></tr></thead>
@@ -132,7 +172,7 @@ export function MailboxMove({ address }: { address: string }): JSX.Element {
         <Loaded of={move} rows={6}>{(one) => (
           <div class="stack">
             {left !== undefined && <div class={`notice ${left < 300 ? "bad" : "wait"}`} role="status"><Icon name="pause" /><p><strong>Mail for it is held here.</strong> {left > 0 ? <>Unless somebody goes on, it goes back in {span(left)} to where it was before.</> : "Its time is up: it is going back."}</p></div>}
-            <Facts move={one} /><Doubts move={one} reload={move.reload} /><Leases move={one} /><Held move={one} />
+            <Facts move={one} /><Doubts move={one} reload={move.reload} /><Leases move={one} reload={move.reload} /><Held move={one} />
           </div>
         )}</Loaded>
       )}

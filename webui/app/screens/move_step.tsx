@@ -5,7 +5,7 @@ import { useState } from "preact/hooks";
 import { type ApiError, api } from "../api/client.ts";
 import type { Move, MoveState, RowConflict, Transitioned, Transitions } from "../api/types.ts";
 import { count, moveState, plural, siteName } from "../lib/format.ts";
-import { asError } from "../lib/resource.ts";
+import { asError, useResource } from "../lib/resource.ts";
 import { stepName, stepsFrom, wayBack } from "../lib/steps.ts";
 import { refreshTable, siteNames } from "../lib/table.ts";
 import { MoveBadge } from "../ui/badge.tsx";
@@ -14,10 +14,10 @@ import { Input, Select } from "../ui/field.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { Failure } from "../ui/states.tsx";
 import { toast } from "../ui/toast.tsx";
-import { overridesOf, Rail, type Reasons } from "./rails.tsx";
+import { isOverridden, overridesOf, Rail, type Reasons } from "./rails.tsx";
 
 /** What moves: mailboxes of one state as they were seen, or everything in that state of a batch. */
-export type Subject = { from: MoveState; moves: readonly Move[] } | { from: MoveState; batch: string; about?: number };
+export type Subject = { from: MoveState; moves: readonly Move[] } | { from: MoveState; batch: string };
 
 const nameOf = (it: Subject): string => ("batch" in it ? `batch ${it.batch}` : it.moves.length === 1 ? it.moves[0]!.address : plural(it.moves.length, "mailbox", "mailboxes"));
 
@@ -59,6 +59,11 @@ function Warnings({ subject, to }: { subject: Subject; to: MoveState }): JSX.Ele
   );
 }
 
+/** A step as the API takes it. */
+function requestOf(subject: Subject, to: MoveState, home: string): Partial<Transitions> {
+  return "batch" in subject ? { batch: subject.batch, from: subject.from, to } : { moves: subject.moves.map(({ address, generation }) => ({ address, generation, to, home: home || undefined })) };
+}
+
 export function StepDialog({ subject, first, close, done }: { subject: Subject; first?: MoveState; close: () => void; done: () => void }): JSX.Element {
   const steps = stepsFrom(subject.from);
   const [to, setTo] = useState<MoveState>(first ?? steps[0]!.to);
@@ -70,19 +75,22 @@ export function StepDialog({ subject, first, close, done }: { subject: Subject; 
   const [error, setError] = useState<ApiError | undefined>();
   const step = steps.find((it) => it.to === to) ?? steps[0]!;
   const name = nameOf(subject);
-  const blocked = error?.code === "blocked" ? error.problem.blocked ?? [] : [];
-  const conflicts = error?.problem.conflicts ?? [];
+  // What it would do and what stands in its way, before anybody says so.
+  const seen = useResource(`${to} ${home}`, (signal) => api.post<Transitioned>("/moves/transitions", { ...requestOf(subject, to, home), dry_run: true }, { signal }));
+  const n = seen.data?.moves.length;
+  const blocked = error?.code === "blocked" ? error.problem.blocked ?? [] : seen.data?.blocked ?? [];
+  const conflicts = (error ?? seen.error)?.problem.conflicts ?? [];
+  const failure = error && error.code !== "blocked" ? error : seen.error;
+  const met = blocked.every((it) => it.overridden_by || isOverridden(it, reasons));
   const submit = async (event: Event) => {
     event.preventDefault();
     setBusy(true);
+    setError(undefined);
     try {
-      const what = "batch" in subject ? { batch: subject.batch, from: subject.from, to } : { moves: subject.moves.map(({ address, generation }) => ({ address, generation, to, home: home || undefined })) };
-      const overrides = overridesOf(reasons);
-      const body: Partial<Transitions> = { ...what, reason: reason.trim(), digest: digest.trim() || undefined, ...(overrides.length > 0 ? { overrides } : {}) };
+      const body = { ...requestOf(subject, to, home), reason: reason.trim(), digest: digest.trim() || undefined, overrides: overridesOf(reasons) };
       const answer = await api.post<Transitioned>("/moves/transitions", body, { deadlineMs: 120_000 });
       const back = wayBack(subject.from, to);
-      const n = answer.moves.length;
-      toast(`${plural(n, "mailbox is", "mailboxes are")} in ${moveState(to).toLowerCase()}.`, back && n > 0 ? { undo: { label: "Undo", run: () => void undo(answer, back, `Undo: ${reason.trim()}`, done) } } : {});
+      toast(`${plural(answer.moves.length, "mailbox is", "mailboxes are")} in ${moveState(to).toLowerCase()}.`, back && answer.moves.length > 0 ? { undo: { label: "Undo", run: () => void undo(answer, back, `Undo: ${reason.trim()}`, done) } } : {});
       void refreshTable();
       done();
       close();
@@ -91,15 +99,20 @@ export function StepDialog({ subject, first, close, done }: { subject: Subject; 
       setBusy(false);
     }
   };
+  const change = (next: () => void) => {
+    next();
+    setError(undefined);
+    setReasons({});
+  };
   return (
     <Dialog title={`${step.verb}: ${name}`} close={close} wide>
       <form class="form" onSubmit={(event) => void submit(event)}>
         {"batch" in subject
-          ? <p>Every mailbox of batch <strong>{subject.batch}</strong> that is in <strong>{moveState(subject.from).toLowerCase()}</strong>{subject.about !== undefined ? `, ${count(subject.about)} now` : ""}. All of them move, as one version of the table, or none.</p>
+          ? <p>Every mailbox of batch <strong>{subject.batch}</strong> that is in <strong>{moveState(subject.from).toLowerCase()}</strong>{n === undefined ? "" : `, ${count(n)} now`}. All of them move, as one version of the table, or none.</p>
           : subject.moves.length > 1 && <p class="mono small">{subject.moves.slice(0, 8).map((it) => it.address).join(", ")}{subject.moves.length > 8 ? ` and ${count(subject.moves.length - 8)} more` : ""}</p>}
         <div class="form-row">
-          <Select label="Step" value={to} set={(value) => { setTo(value as MoveState); setError(undefined); }} options={steps.map((it) => [it.to, stepName(subject.from, it.to)] as const)} />
-          {step.home && !("batch" in subject) && siteNames().length > 2 && <Select label="New home" value={home} set={setHome} options={[["", step.back ? "Where it came from" : "Choose…"], ...siteNames().map((it) => [it, siteName(it)] as const)]} />}
+          <Select label="Step" value={to} set={(value) => change(() => setTo(value as MoveState))} options={steps.map((it) => [it.to, stepName(subject.from, it.to)] as const)} />
+          {step.home && !("batch" in subject) && siteNames().length > 2 && <Select label="New home" value={home} set={(value) => change(() => setHome(value))} options={[["", step.back ? "Where it came from" : "Choose…"], ...siteNames().map((it) => [it, siteName(it)] as const)]} />}
         </div>
         <p class="hint">{step.does}</p>
         <Warnings subject={subject} to={to} />
@@ -107,11 +120,10 @@ export function StepDialog({ subject, first, close, done }: { subject: Subject; 
           <Input label="Reason" hint="Everybody who looks at the history reads it." value={reason} set={setReason} required autofocus />
           <Input label="Digest" hint="Of the copy's report that justifies it, if there is one." value={digest} set={setDigest} />
         </div>
-        {conflicts.length > 0 ? <Conflicts conflicts={conflicts} again={() => { done(); close(); }} />
-          : blocked.length > 0 ? <section aria-label="What stands in its way" role="alert"><ul class="plain stack tight">{blocked.map((it) => <Rail key={it.rail} it={it} reason={reasons[it.rail]} set={(text) => setReasons(({ [it.rail]: _, ...others }) => (text === undefined ? others : { ...others, [it.rail]: text }))} />)}</ul></section>
-            : error && <Failure error={error} />}
+        {conflicts.length > 0 ? <Conflicts conflicts={conflicts} again={() => { done(); close(); }} /> : failure && <Failure error={failure} />}
+        {blocked.length > 0 && <section aria-label="What stands in its way" role="alert"><ul class="plain stack tight">{blocked.map((it) => <Rail key={it.rail} it={it} repeats={false} reason={reasons[it.rail]} set={(text) => setReasons(({ [it.rail]: _, ...others }) => (text === undefined ? others : { ...others, [it.rail]: text }))} />)}</ul></section>}
         <div class="dialog-foot"><button type="button" class="button" onClick={close}>Cancel</button>
-          <button type="submit" class={`button ${step.back ? "danger" : "primary"}`} disabled={busy || conflicts.length > 0}>{busy ? "Moving…" : `${step.verb}: ${name}`}</button></div>
+          <button type="submit" class={`button ${step.back ? "danger" : "primary"}`} disabled={busy || !met || conflicts.length > 0 || n === 0}>{busy ? "Moving…" : `${step.verb}: ${name}`}</button></div>
       </form>
     </Dialog>
   );

@@ -21,14 +21,15 @@ export type Reasons = Record<string, string>;
 export const overridesOf = (reasons: Reasons): RailOverride[] => Object.entries(reasons).filter(([, reason]) => reason.trim()).map(([rail, reason]) => ({ rail: rail as RailOverride["rail"], reason: reason.trim() }));
 export const isOverridden = (it: Blocked, reasons: Reasons): boolean => it.overridable && (reasons[it.rail]?.trim() ?? "") !== "";
 
-export function Rail({ it, reason, set }: { it: Blocked; reason: string | undefined; set?: (reason: string | undefined) => void }): JSX.Element {
+/** With `set` a reason can be given; with `repeats` a text is repeated somewhere below instead. */
+export function Rail({ it, reason, set, repeats = true }: { it: Blocked; reason: string | undefined; set?: (reason: string | undefined) => void; repeats?: boolean }): JSX.Element {
   const passed = Boolean(it.overridden_by);
   return (
     <li class={`notice ${passed ? "good" : set ? "bad" : "warn"}`}>
       <Icon name={passed ? "check" : "warning"} />
       <div class="grow stack tight">
         <p><strong>{railName(it.rail)}.</strong> {capital(it.message)}{/[.!?]$/.test(it.message) ? "" : "."}</p>
-        {it.hint && <Prose text={ASKS.includes(it.rail) ? "Look at the rows. If all of it is meant, repeat the text below" : it.hint} />}
+        {it.hint && <Prose text={repeats && ASKS.includes(it.rail) ? "Look at the rows. If all of it is meant, repeat the text below" : it.hint} />}
         {it.examples.length > 0 && <p class="mono small">{it.examples.slice(0, 5).join(", ")}{it.rows > it.examples.length || it.examples.length > 5 ? ` and others, ${plural(it.rows, "row")} in all` : ""}</p>}
         {passed && <p>Overridden by {it.overridden_by}.</p>}
         {set && !passed && it.overridable && (

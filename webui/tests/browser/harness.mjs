@@ -226,10 +226,11 @@ export async function serve({ files = {}, ...wanted } = {}) {
 
 /** A site that takes mail, as a server would that one can tell what to say. */
 export class Site {
-  /** Recipients that are refused at RCPT, that are refused after the message, and whose message is taken without an answer. */
+  /** Recipients that are refused at RCPT; that are refused after the message; after whose message the line is cut; who get no answer at all. */
   refused = new Set();
   returned = new Set();
   silent = new Set();
+  stuck = new Set();
   /** Recipients of messages that were acknowledged. */
   taken = [];
 
@@ -257,6 +258,7 @@ export class Site {
         if (body) {
           body = false;
           if (recipients.some((it) => this.silent.has(it))) return void socket.destroy();
+          if (recipients.some((it) => this.stuck.has(it))) return;
           const bad = recipients.some((it) => this.returned.has(it));
           if (!bad) this.taken.push(...recipients);
           socket.write(bad ? "550 5.7.1 not here\r\n" : "250 2.0.0 taken\r\n");

@@ -7,7 +7,7 @@ import { browser, focused, open, rig, shot, tabTo, until, visit } from "./harnes
 let chrome;
 let gateway;
 before(async () => {
-  const one = ["anna", "bert", "carla", "dora", "emil"].map((it) => `${it}@contoso.example,on_prem,syncing,one`);
+  const one = ["anna", "bert", "carla", "dora", "emil", "fritz", "gerd"].map((it) => `${it}@contoso.example,on_prem,syncing,one`);
   const two = ["felix", "greta", "hugo"].map((it) => `${it}@contoso.example,on_prem,on_prem,wave-2`);
   [chrome, gateway] = await Promise.all([browser(), rig({ rows: [...one, ...two, "ina@contoso.example,cloud,cloud,"] })]);
 });
@@ -64,7 +64,7 @@ test("a step is undone from its note", async () => {
   const { page, close } = await open(chrome, gateway, { place: "moves" });
   await page.getByLabel("Select bert@contoso.example").check();
   await page.getByRole("group", { name: "Selected mailboxes" }).getByRole("button", { name: "Cut over…" }).click();
-  await dialog(page).getByLabel("Reason").fill("too early");
+  await dialog(page).getByLabel("Reason", { exact: true }).fill("too early");
   await dialog(page).getByLabel("Digest").fill("3f2a");
   await dialog(page).getByRole("button", { name: "Cut over: bert@contoso.example" }).click();
   await state("bert", "cutover");
@@ -80,7 +80,7 @@ test("a whole batch moves by mouse, and somebody who was faster is told", async 
   await page.getByRole("navigation", { name: "States" }).getByRole("link", { name: /^3\s*On premises/ }).click();
   const group = page.getByRole("group", { name: "All of batch wave-2" });
   await group.getByRole("button", { name: "Begin syncing…" }).click();
-  await dialog(page).getByLabel("Reason").fill("wave 2 begins");
+  await dialog(page).getByLabel("Reason", { exact: true }).fill("wave 2 begins");
   await shot(page, "move-batch");
   await dialog(page).getByRole("button", { name: "Begin syncing: batch wave-2" }).click();
   await note(page, "3 mailboxes are in syncing").waitFor();
@@ -88,7 +88,7 @@ test("a whole batch moves by mouse, and somebody who was faster is told", async 
   await page.getByLabel("Select all 3 that are shown").check();
   await page.getByText("3 mailboxes selected").waitFor();
   await page.getByRole("group", { name: "Selected mailboxes" }).getByRole("button", { name: "Cut over…" }).click();
-  await dialog(page).getByLabel("Reason").fill("wave 2");
+  await dialog(page).getByLabel("Reason", { exact: true }).fill("wave 2");
   await gateway.call("PUT", "/table/entries/greta@contoso.example?reason=meanwhile", { note: "somebody else" });
   await dialog(page).getByRole("button", { name: "Cut over: 3 mailboxes" }).click();
   await dialog(page).getByText("Somebody was faster.").waitFor();
@@ -120,6 +120,49 @@ test("a delivery in doubt is resolved with what was found, by keyboard", async (
   await close();
 });
 
+test("a rail holds a step, says why before it is taken, and is overridden with a reason", async () => {
+  await gateway.call("PUT", "/moves/sync", { reports: [{ address: "fritz@contoso.example", items_done: 5, items_total: 10 }] });
+  const { page, close } = await open(chrome, gateway, { place: "moves/fritz@contoso.example" });
+  await page.getByText("5 of 10 items").first().waitFor();
+  await button(page, "Cut over…").click();
+  const rails = dialog(page).getByRole("alert");
+  await rails.getByText("Batch not copied yet.").waitFor();
+  await dialog(page).getByLabel("Reason", { exact: true }).fill("cannot wait");
+  const go = dialog(page).getByRole("button", { name: "Cut over: fritz@contoso.example" });
+  assert.ok(await go.isDisabled());
+  await shot(page, "move-blocked");
+  await rails.getByRole("button", { name: "Override batch not copied yet…" }).focus();
+  await page.keyboard.press("Enter");
+  await focused(page, "li.notice input");
+  await page.keyboard.type("the rest follows by hand");
+  await tabTo(page, "dialog button[type=submit]");
+  await page.keyboard.press("Enter");
+  await state("fritz", "cutover");
+  const { generations } = await gateway.call("GET", "/table/history?limit=1");
+  assert.deepEqual(generations[0].overrides, ["batch_not_synced: the rest follows by hand"]);
+  await close();
+});
+
+test("a delivery that a cutover waits for is cut off, and is in doubt then", async () => {
+  gateway.onPrem.stuck.add("gerd@contoso.example");
+  await gateway.mail("gerd@contoso.example");
+  await until("it is under way", async () => (await move("gerd")).leases_total === 1);
+  await gateway.call("POST", "/moves/transitions", { moves: [{ address: "gerd@contoso.example", generation: (await move("gerd")).generation, to: "cutover" }], reason: "now" });
+  const { page, close } = await open(chrome, gateway, { place: "moves/gerd@contoso.example" });
+  await page.getByRole("region", { name: "1 delivery under way" }).waitFor();
+  await shot(page, "move-lease");
+  await button(page, "Cut off…").focus();
+  await page.keyboard.press("Enter");
+  await focused(page, "dialog input");
+  await page.keyboard.type("the site hangs");
+  await page.keyboard.press("Enter");
+  await dialog(page).getByText("in doubt: resolve it").waitFor();
+  await button(page, "Done").click();
+  await page.getByRole("region", { name: "1 delivery in doubt" }).waitFor();
+  gateway.onPrem.stuck.clear();
+  await close();
+});
+
 test("mail that an operator holds is released from the mailbox's page", async () => {
   await gateway.call("PUT", "/sites/on_prem/override", { to: "down", reason: "maintenance", for_seconds: 600 });
   await gateway.mail("emil@contoso.example");
@@ -127,7 +170,7 @@ test("mail that an operator holds is released from the mailbox's page", async ()
   const { page, close } = await open(chrome, gateway, { place: "moves/emil@contoso.example" });
   await page.getByRole("region", { name: "Mail on hold" }).getByRole("button", { name: "Release…" }).click();
   await dialog(page).getByText("1 recipient of 1 message").waitFor();
-  await dialog(page).getByLabel("Reason").fill("looked at");
+  await dialog(page).getByLabel("Reason", { exact: true }).fill("looked at");
   await dialog(page).getByRole("button", { name: "Release 1 recipient" }).click();
   await note(page, "Release: 1 recipient").waitFor();
   await gateway.call("PUT", "/sites/on_prem/override", { to: "auto", reason: "" });
