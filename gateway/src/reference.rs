@@ -14,6 +14,7 @@ use recipients::RecipientsMetrics;
 use spool::SpoolMetrics;
 
 use crate::GatewayMetrics;
+use crate::rails::RailMetrics;
 
 /// Every metric of `/metrics` in Markdown.
 ///
@@ -35,6 +36,7 @@ pub fn metrics_reference() -> prometheus::Result<String> {
 fn all() -> prometheus::Result<Vec<Box<dyn Collector>>> {
     let registry = Registry::new();
     let mut all = GatewayMetrics::new(&registry)?.collectors();
+    all.extend(RailMetrics::register(&registry)?.collectors());
     all.extend(SpoolMetrics::new().collectors());
     all.extend(DeliverMetrics::new(&registry)?.collectors());
     all.extend(DirectoryMetrics::register(&registry)?.collectors());
