@@ -212,6 +212,10 @@ fn details(principal: &Principal, request: &Request, body: Option<&Bytes>) -> St
         let author: String = author.to_str().unwrap_or_default().chars().take(128).collect();
         kept.insert("author".into(), author.into());
     }
+    if let Some((issuer, subject)) = principal.vouched() {
+        kept.insert("issuer".into(), issuer.into());
+        kept.insert("subject".into(), subject.into());
+    }
     for pair in request.uri().query().unwrap_or_default().split('&') {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         if KEPT.contains(&name) {

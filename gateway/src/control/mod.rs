@@ -15,7 +15,7 @@ mod recipients;
 mod site;
 mod table;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod trace;
 mod watch;
 
