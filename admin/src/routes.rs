@@ -134,6 +134,7 @@ fn closed(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
     Router::new()
         .route(path::VERSION, get(health::version))
         .route(path::STATS, get(health::stats))
+        .route(path::CONFIGURATION, get(health::configuration))
         .route(path::RELOAD, post(health::reload))
         .route(path::OPENAPI, get(openapi::serve))
         .route(path::TABLE, get(table::info))

@@ -6,6 +6,7 @@
 
 mod access;
 mod addresses;
+mod configuration;
 mod explain;
 mod health;
 mod ledger;
@@ -29,12 +30,17 @@ pub use access::{
     SignInWays, Token, TokenList, Totp, TotpRequest, User, UserList, UserPatch, Via, Whoami,
 };
 pub use addresses::Addresses;
+pub use configuration::{
+    Configuration, ConfigurationDifference, ConfigurationKey, ConfigurationSection,
+    ConfigurationSource, ConfigurationTakes,
+};
 pub use explain::{Explain, Explanation, HopLimits, Rerouted, Simulate, Simulation, Step};
 pub use health::{Check, Readiness, SiteHealth, Version};
 pub use ledger::Verification;
 pub use moves::{
-    InDoubt, Lease, Move, MoveList, Moved, MovesQuery, Resolve, Resolved, SyncOf, SyncReport,
-    SyncReports, SyncTaken, Transition, Transitioned, Transitions,
+    Cut, CutLease, CutOutcome, CutRequest, InDoubt, Lease, Move, MoveList, Moved, MovesQuery,
+    Resolve, Resolved, SyncOf, SyncReport, SyncReports, SyncTaken, Transition, Transitioned,
+    Transitions,
 };
 pub use plan::{
     ApplyRequest, Blocked, Canary, CanaryProgress, ChainReport, DiffQuery, FileFormat, Impact,

@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-use crate::{MoveState, Simulate, Simulation};
+use crate::{Blocked, MoveState, RailOverride, Simulate, Simulation};
 
 /// Every type here that is a body or an answer.
 pub(crate) fn schemas(to: &mut SchemaGenerator) {
@@ -13,6 +13,8 @@ pub(crate) fn schemas(to: &mut SchemaGenerator) {
     to.subschema_for::<Transitioned>();
     to.subschema_for::<Resolve>();
     to.subschema_for::<Resolved>();
+    to.subschema_for::<CutRequest>();
+    to.subschema_for::<Cut>();
     to.subschema_for::<SyncReports>();
     to.subschema_for::<SyncTaken>();
     to.subschema_for::<Simulate>();
@@ -157,6 +159,12 @@ pub struct Transitions {
     /// Goes into the history.
     #[serde(default)]
     pub reason: Option<String>,
+    /// Rails that are to let the steps pass.
+    #[serde(default)]
+    pub overrides: Vec<RailOverride>,
+    /// Say what would be done and what stands in the way, and do nothing.
+    #[serde(default)]
+    pub dry_run: bool,
 }
 
 /// One mailbox, one step.
@@ -177,8 +185,11 @@ pub struct Transition {
 pub struct Transitioned {
     /// Of the table.
     pub generation: u64,
-    /// The mailboxes of the request as they are now.
+    /// The mailboxes of the request as they are now; of a dry run, as they would be.
     pub moves: Vec<Moved>,
+    pub dry_run: bool,
+    /// The rails that the steps run into: those that let it pass, of a dry run all of them.
+    pub blocked: Vec<Blocked>,
 }
 
 /// Where a mailbox is after a step.
@@ -209,4 +220,63 @@ pub struct Resolve {
 pub struct Resolved {
     /// Recipients that were settled, or are no longer in doubt.
     pub recipients: u64,
+}
+
+/// `POST /api/v1/moves/{address}/cut`: breaks off attempts for a mailbox in cutover.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CutRequest {
+    /// Only those that began so long ago; else all of them.
+    #[serde(default)]
+    pub older_than_seconds: Option<u64>,
+    /// Goes into the audit log.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Say which would be cut, and do nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Cut {
+    pub dry_run: bool,
+    /// One for each lease that was cut.
+    pub leases: Vec<CutLease>,
+    /// Recipients of other mailboxes that are in doubt by it: their message was sent to its end on
+    /// the same connection.
+    pub others_in_doubt: u64,
+}
+
+/// A lease and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CutLease {
+    pub message: String,
+    pub recipient: String,
+    pub hop: String,
+    pub since: String,
+    pub outcome: CutOutcome,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CutOutcome {
+    /// Broken off before the end of the message: the site has not got it, and it is held.
+    Aborted,
+    /// The message was sent to its end and has no answer: resolve it.
+    InDoubt,
+    /// The answer came before the cut: it is delivered or refused.
+    Settled,
+    /// It is not over yet; of a dry run all are so. Look at the leases again.
+    UnderWay,
+}
+
+impl CutOutcome {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Aborted => "aborted",
+            Self::InDoubt => "in_doubt",
+            Self::Settled => "settled",
+            Self::UnderWay => "under_way",
+        }
+    }
 }

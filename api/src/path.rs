@@ -9,6 +9,7 @@ pub const METRICS: &str = "/metrics";
 
 pub const VERSION: &str = "/api/v1/version";
 pub const STATS: &str = "/api/v1/stats";
+pub const CONFIGURATION: &str = "/api/v1/configuration";
 pub const RELOAD: &str = "/api/v1/reload";
 pub const OPENAPI: &str = "/api/v1/openapi.json";
 pub const TABLE: &str = "/api/v1/table";

@@ -11,13 +11,14 @@ pub fn schemas() -> Map<String, Value> {
         it.definitions_path = "/components/schemas".into();
     });
     let mut generator = settings.into_generator();
-    let parts: [fn(&mut SchemaGenerator); 6] = [
+    let parts: [fn(&mut SchemaGenerator); 7] = [
         gateway,
         crate::plan::schemas,
         crate::moves::schemas,
         crate::recipients::schemas,
         crate::access::schemas,
         crate::watch::schemas,
+        crate::configuration::schemas,
     ];
     queries(&mut generator);
     for part in parts {

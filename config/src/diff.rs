@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::Config;
+use crate::key::{Default, Key};
+use crate::sections;
 
 /// One key with the value in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,8 +14,60 @@ pub struct Setting {
     /// As TOML; empty when the key is left out and has no default.
     pub value: String,
     pub is_default: bool,
+    /// Where its value was written, from 1; `None` for a default.
+    pub line: Option<usize>,
     pub(crate) needs_restart: bool,
     pub(crate) offset: usize,
+    pub(crate) declared: &'static Key,
+}
+
+/// What is known of a key whatever its value.
+impl Setting {
+    /// `listener[mx]`, `site.cloud`, `limits`
+    pub fn section(&self) -> &str {
+        self.key.rsplit_once('.').map_or("", |(section, _)| section)
+    }
+
+    /// What its section is for, in a sentence.
+    pub fn section_about(&self) -> &'static str {
+        sections::about(self.section())
+    }
+
+    /// Without its section.
+    pub const fn name(&self) -> &'static str {
+        self.declared.name
+    }
+
+    /// What it means, in a sentence.
+    pub const fn about(&self) -> &'static str {
+        self.declared.meaning
+    }
+
+    /// The type with its unit and range.
+    pub fn wants(&self) -> String {
+        self.declared.kind.describe()
+    }
+
+    /// As TOML.
+    pub const fn default(&self) -> Option<&'static str> {
+        match self.declared.default {
+            Default::Value(text) => Some(text),
+            Default::Required | Default::Absent(_) => None,
+        }
+    }
+
+    /// What it means that nothing is set.
+    pub const fn unset_means(&self) -> Option<&'static str> {
+        match self.declared.default {
+            Default::Absent(meaning) => Some(meaning),
+            Default::Required | Default::Value(_) => None,
+        }
+    }
+
+    /// A reload is not enough for a new value.
+    pub const fn needs_restart(&self) -> bool {
+        self.needs_restart
+    }
 }
 
 /// One key whose value is another now.

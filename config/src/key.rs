@@ -2,6 +2,7 @@
 
 /// One key of the configuration. Declared once: the reader, the reference page and the report of
 /// a reload all go by this.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Key {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
@@ -13,7 +14,7 @@ pub(crate) struct Key {
 }
 
 /// What a value must look like. Numbers carry the range that is accepted.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A short name.
     Text,
@@ -63,7 +64,7 @@ pub(crate) enum Kind {
     Windows,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Default {
     Required,
     /// Nothing is set, and that has a meaning, given here.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
-use crate::mistakes::{Mistakes, Notes};
+use crate::mistakes::{Mistakes, Notes, line_of};
 use crate::reader::Reader;
 use crate::sections;
 use crate::types::{Config, DirectoryKind, TlsFiles};
@@ -82,7 +82,10 @@ impl Draft {
 
     fn finish(self, text: &str, origin: &str) -> Result<Config, Mistakes> {
         match self.config {
-            Some(config) if self.mistakes.is_empty() => {
+            Some(mut config) if self.mistakes.is_empty() => {
+                for setting in config.settings.iter_mut().filter(|it| !it.is_default) {
+                    setting.line = Some(line_of(text, setting.offset));
+                }
                 Ok(Config { warnings: self.warnings.into_mistakes(text, origin), ..config })
             }
             _ => Err(self.mistakes.into_mistakes(text, origin)),

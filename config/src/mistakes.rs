@@ -67,6 +67,11 @@ impl Notes {
     }
 }
 
+/// From 1.
+pub(crate) fn line_of(text: &str, offset: usize) -> usize {
+    place(text, offset).0
+}
+
 fn place(text: &str, offset: usize) -> (usize, usize) {
     let mut end = offset.min(text.len());
     while !text.is_char_boundary(end) {

@@ -152,8 +152,11 @@ impl<'i, 'a> Section<'_, 'a, 'i> {
                 key: format!("{}.{}", self.path, key.name),
                 value: raw.map_or_else(|| default_text(key), |it| value::text(it.get_ref())),
                 is_default: raw.is_none(),
+                // Known when the whole text is at hand.
+                line: None,
                 needs_restart: key.needs_restart,
                 offset: self.offset(key.name),
+                declared: key,
             };
             self.reader.settings.push(setting);
         }

@@ -485,3 +485,29 @@ proptest! {
         }
     }
 }
+
+/// They are shown to operators: docs/adr/0212.
+#[test]
+fn no_key_holds_a_secret() {
+    let keys = crate::sections::SECTIONS.iter().flat_map(|it| it.keys.iter());
+    for key in keys.filter(|it| !it.name.ends_with("_file")) {
+        for word in ["password", "secret", "token", "passphrase"] {
+            assert!(!key.name.ends_with(word), "{}: name a file instead", key.name);
+        }
+    }
+}
+
+#[test]
+fn what_is_written_has_its_line_and_what_is_not_has_none() {
+    let config = first_day_and("\n[limits]\n# fewer\nhops_max = 30\n");
+    let line = config.lines().position(|it| it == "hops_max = 30").unwrap() + 1;
+    let config = parse(&config);
+    let of = |key: &str| config.settings().iter().find(|it| it.key == key).unwrap();
+    assert_eq!(of("limits.hops_max").line, Some(line));
+    assert_eq!(
+        of("limits.hops_max").section_about(),
+        "What clients may use up; each is answered with a reply of its own and counted."
+    );
+    assert_eq!(of("limits.memory_bytes_max").line, None);
+    assert!(of("limits.memory_bytes_max").needs_restart());
+}

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::cut::Cuts;
 use crate::hop::{Hop, HopKey, HopSettings};
 use crate::metrics::DeliverMetrics;
 use crate::mx::Resolver;
@@ -72,6 +73,7 @@ pub(crate) struct Inner {
     pub events: Events,
     pub verifier: Verifier,
     pub outcomes: Outcomes,
+    pub cuts: Cuts,
     pub queues: Mutex<Queues<Arc<Message>>>,
     hops: RwLock<Hops>,
     shards: Vec<Handle>,
@@ -126,6 +128,7 @@ impl Delivery {
             queues: Mutex::new(Queues::new(parts.settings.memory_bodies_max)),
             verifier: Verifier::new(parts.settings.recipient_check.clone()),
             outcomes: Outcomes::default(),
+            cuts: Cuts::default(),
             settings: parts.settings,
             resolver: parts.resolver,
             metrics: parts.metrics,
@@ -143,7 +146,12 @@ impl Delivery {
             inner.add_hop(HopKey::Site(name), settings);
         }
         let delivery = Self(Arc::new(inner));
-        delivery.0.queues.lock().table_is(delivery.0.routes.generation());
+        {
+            let mut queues = delivery.0.queues.lock();
+            queues.table_is(delivery.0.routes.generation());
+            // What is taken before the first tick has a time too.
+            queues.tick(now());
+        }
         delivery.publish_sites();
         delivery
     }

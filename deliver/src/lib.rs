@@ -10,6 +10,7 @@
 //! breaker in crate `health`. [`Delivery`] is the shell that waits.
 
 pub mod connection;
+mod cut;
 mod delivery;
 pub mod dsn;
 pub mod fate;
@@ -35,6 +36,7 @@ mod verify;
 mod watch;
 mod worker;
 
+pub use cut::{Cut, CutEnd};
 pub use delivery::{Delivery, Parts, Settings, enter_shard};
 pub use hop::{HopKey, HopSettings};
 pub use metrics::DeliverMetrics;

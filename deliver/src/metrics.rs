@@ -23,6 +23,8 @@ pub struct DeliverMetrics {
     pub oldest_seconds: IntGaugeVec,
     /// Deliveries whose reply was lost, so that the hop may hold the message twice.
     pub maybe_duplicates: IntCounter,
+    /// Attempts that somebody cut, by `end`: aborted, in_doubt, settled, under_way.
+    pub cuts: IntCounterVec,
     /// Replies of the catalogue that were met, by `hop` and `row` of docs/reference/replies.md.
     pub replies: IntCounterVec,
     /// DSNs made, by `kind`: failed, delayed, relayed.
@@ -53,6 +55,7 @@ impl DeliverMetrics {
             Box::new(self.queued.clone()),
             Box::new(self.oldest_seconds.clone()),
             Box::new(self.maybe_duplicates.clone()),
+            Box::new(self.cuts.clone()),
             Box::new(self.replies.clone()),
             Box::new(self.dsns.clone()),
             Box::new(self.checks.clone()),
@@ -112,6 +115,11 @@ impl DeliverMetrics {
                 &["hop"],
             )?,
             maybe_duplicates: duplicates,
+            cuts: counter(
+                "causeway_delivery_cuts_total",
+                "Attempts that were cut for a mailbox that moves, by what became of them.",
+                &["end"],
+            )?,
             replies: counter(
                 "causeway_delivery_replies_total",
                 "Known replies of next hops, by their row in the catalogue.",

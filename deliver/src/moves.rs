@@ -75,15 +75,15 @@ pub enum Resolved {
 }
 
 /// A recipient of a leg, before its address is read.
-struct Found {
-    mailbox: usize,
-    message: SpoolId,
-    index: u16,
-    hop: String,
-    what: Sort,
+pub(crate) struct Found {
+    pub(crate) mailbox: usize,
+    pub(crate) message: SpoolId,
+    pub(crate) index: u16,
+    pub(crate) hop: String,
+    pub(crate) what: Sort,
 }
 
-enum Sort {
+pub(crate) enum Sort {
     Lease(Taken),
     Doubt { attempts: u32, first_failed_at: Option<Timestamp>, last_reply: String },
 }
@@ -185,14 +185,14 @@ impl Delivery {
     }
 
     /// The hash of each address, with the place of its mailbox in the list.
-    fn hashes(&self, mailboxes: &[Vec<AddressKey>]) -> HashMap<u64, usize> {
+    pub(crate) fn hashes(&self, mailboxes: &[Vec<AddressKey>]) -> HashMap<u64, usize> {
         let all = mailboxes.iter().enumerate();
         all.flat_map(|(place, keys)| keys.iter().map(move |it| (self.0.routes.mailbox(it), place)))
             .collect()
     }
 
     /// Reads the envelopes, off the reactor.
-    async fn with_addresses(&self, found: Vec<Found>, mail: &mut [MailboxMail]) {
+    pub(crate) async fn with_addresses(&self, found: Vec<Found>, mail: &mut [MailboxMail]) {
         let ids: HashSet<SpoolId> = found.iter().map(|it| it.message).collect();
         let spool = self.0.spool.clone();
         let read = tokio::task::spawn_blocking(move || {

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use crate::connection::{Connection, Transaction, TxRecipient};
+use crate::cut::Carrier;
 use crate::delivery::{Delivery, shard};
 use crate::hop::Hop;
 use crate::queue::leg::{Hold, LegId};
@@ -103,6 +104,7 @@ fn pause_of(delivery: &Delivery, hop: &Hop) -> Duration {
 
 async fn carry(delivery: &Delivery, hop: &Arc<Hop>, mut connection: Connection) {
     let notify = Arc::new(Notify::new());
+    let carrier = Carrier::new(delivery);
     let mut sent = 0;
     while connection.is_usable() && sent < hop.settings.messages_per_connection_max {
         if delivery.0.stop.is_cancelled() {
@@ -125,7 +127,7 @@ async fn carry(delivery: &Delivery, hop: &Arc<Hop>, mut connection: Connection) 
             continue;
         }
         sent += works.len();
-        hand_over(delivery, hop, &mut connection, works).await;
+        hand_over(delivery, hop, (&mut connection, &carrier), works).await;
     }
     connection.quit().await;
 }
@@ -170,9 +172,15 @@ pub(crate) async fn canary(delivery: Delivery, hop: Arc<Hop>) {
     if works.is_empty() {
         return;
     }
-    match targets::connect(&delivery, &hop).await {
+    let carrier = Carrier::new(&delivery);
+    carrier.begin(&works);
+    let connected = tokio::select! {
+        connected = targets::connect(&delivery, &hop) => connected,
+        () = carrier.cut() => return give_back(&delivery, &works),
+    };
+    match connected {
         Ok(mut connection) => {
-            hand_over(&delivery, &hop, &mut connection, works).await;
+            hand_over(&delivery, &hop, (&mut connection, &carrier), works).await;
             connection.quit().await;
         }
         Err(failure) => {
@@ -200,7 +208,18 @@ fn give_back(delivery: &Delivery, works: &[Work<Arc<Message>>]) {
 async fn hand_over(
     delivery: &Delivery,
     hop: &Arc<Hop>,
-    connection: &mut Connection,
+    (connection, carrier): (&mut Connection, &Carrier),
+    works: Vec<Work<Arc<Message>>>,
+) {
+    carrier.begin(&works);
+    send(delivery, hop, (connection, carrier), works).await;
+    carrier.end();
+}
+
+async fn send(
+    delivery: &Delivery,
+    hop: &Arc<Hop>,
+    (connection, carrier): (&mut Connection, &Carrier),
     works: Vec<Work<Arc<Message>>>,
 ) {
     let taken = Taken::new(delivery, &works);
@@ -218,7 +237,7 @@ async fn hand_over(
         return;
     }
     let began = Instant::now();
-    let results = connection.send(&transactions).await;
+    let results = connection.send_until(&transactions, carrier.cut()).await;
     tracing::debug!(hop = %hop.key, messages = prepared.len(), took = ?began.elapsed(), "Handed over.");
     settle::settle(delivery, hop, connection, Batch { transactions, prepared, results }).await;
 }

@@ -30,7 +30,8 @@ pub use directory::{Committed, Directory, EditRequest};
 pub use error::{ApplyError, DirectoryError, EditError};
 pub use metrics::{DirectoryMetrics, EditOutcome};
 pub use moves::{
-    CUTOVER_ENDED_BY, MoveRow, MoveStep, RowConflict, StepFailure, StepRequest, Stepped, Steps,
+    CUTOVER_ENDED_BY, Judged, MoveRow, MoveStep, Rehearsed, RowConflict, StepFailure, StepRequest,
+    Stepped, Steps,
 };
 pub use plans::{Application, NewPlan, PlanStep, StoredPlan, UNCHANGED_KEPT_MAX, plan_text};
 pub use revision::{Because, Chain, Hash, hex, plan_hash};

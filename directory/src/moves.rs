@@ -1,10 +1,13 @@
 //! Steps of mailboxes in their move: compare-and-set by the generation of the row, all steps of a
 //! request as one generation or none. docs/adr/0320.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use mail::{AddressKey, SiteName, Timestamp};
 use router::{
-    Domains, Edit, Entry, Field, MoveState, Problem, Put, Standing, StateRule, Table, WayHere,
-    step, step_back,
+    Changes, Course, Domains, Edit, Entry, Field, MoveState, Problem, Put, Standing, StateRule,
+    Table, WayHere, step, step_back,
 };
 
 use crate::store::{PastEntry, Store};
@@ -53,6 +56,34 @@ pub struct Stepped {
     pub mailboxes: Vec<AddressKey>,
 }
 
+/// What the steps of a request would come to.
+#[derive(Clone, Debug)]
+pub struct Rehearsed {
+    /// Before them.
+    pub table: Arc<Table>,
+    /// Of the mailboxes that would take a step now.
+    pub changes: Changes,
+    pub courses: HashMap<AddressKey, Course>,
+    /// Every mailbox of the request, those that have made the step included.
+    pub mailboxes: Vec<AddressKey>,
+}
+
+impl Rehearsed {
+    /// What was looked at: rows and their generations.
+    pub fn seen(&self) -> Vec<(AddressKey, u64)> {
+        let rows = self.changes.rows.iter().filter_map(|it| it.before.as_ref());
+        rows.map(|it| (it.key().clone(), it.generation)).collect()
+    }
+}
+
+/// What goes with the steps of a request that was looked at before.
+#[derive(Clone, Debug, Default)]
+pub struct Judged {
+    /// [`Rehearsed::seen`]: other rows than these are not changed.
+    pub seen: Vec<(AddressKey, u64)>,
+    pub because: Because,
+}
+
 /// A row that is not as the caller saw it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowConflict {
@@ -70,6 +101,9 @@ pub enum StepFailure {
     Conflicts(Vec<RowConflict>),
     #[error("{} steps cannot be made", .0.len())]
     Problems(Vec<Problem>),
+    /// The steps would be others by now than those that were looked at.
+    #[error("the mailboxes have changed since the steps were looked at")]
+    Others,
     #[error(transparent)]
     Store(#[from] DirectoryError),
 }
@@ -97,6 +131,9 @@ pub struct MoveRow {
 #[derive(Default)]
 struct Draft {
     edits: Vec<Edit>,
+    /// The rows of these with their generations, and where the steps lead.
+    seen: Vec<(AddressKey, u64)>,
+    courses: HashMap<AddressKey, Course>,
     mailboxes: Vec<AddressKey>,
     conflicts: Vec<RowConflict>,
     problems: Vec<Problem>,
@@ -105,25 +142,19 @@ struct Draft {
 impl Directory {
     /// Makes every step of the request, as one generation, or none. A step that this very request
     /// made before counts as made, so that a lost answer can be asked for again. Blocks on the disk.
-    pub fn step(&self, domains: &Domains, request: &StepRequest) -> Result<Stepped, StepFailure> {
+    ///
+    /// With `judged` it makes those steps that were looked at, or none.
+    pub fn step(
+        &self,
+        domains: &Domains,
+        request: &StepRequest,
+        judged: Option<&Judged>,
+    ) -> Result<Stepped, StepFailure> {
         let mut store = self.store();
         let table = self.snapshot();
-        let mut draft = Draft::default();
-        match &request.steps {
-            Steps::Of(steps) => {
-                for it in steps {
-                    draft.one(&store, &table, domains, request, it)?;
-                }
-            }
-            Steps::Batch { batch, from, to } => {
-                draft.batch(&store, &table, domains, (batch, *from, *to))?;
-            }
-        }
-        if !draft.conflicts.is_empty() {
-            return Err(StepFailure::Conflicts(draft.conflicts));
-        }
-        if !draft.problems.is_empty() {
-            return Err(StepFailure::Problems(draft.problems));
+        let draft = Draft::of(&store, &table, domains, request)?;
+        if judged.is_some_and(|it| it.seen != draft.seen) {
+            return Err(StepFailure::Others);
         }
         let edit = EditRequest {
             edits: draft.edits,
@@ -132,9 +163,24 @@ impl Directory {
             expect_generation: None,
             at: request.at,
         };
-        let changes = self.commit(&mut store, &table, &edit, &Because::default())?;
+        let because = judged.map_or_else(Because::default, |it| it.because.clone());
+        let changes = self.commit(&mut store, &table, &edit, &because)?;
         let committed = self.committed(changes.as_ref());
         Ok(Stepped { committed, mailboxes: draft.mailboxes })
+    }
+
+    /// What [`Directory::step`] would do, without doing it. Blocks on the disk.
+    pub fn rehearse_steps(
+        &self,
+        domains: &Domains,
+        request: &StepRequest,
+    ) -> Result<Rehearsed, StepFailure> {
+        let store = self.store();
+        let table = self.snapshot();
+        let draft = Draft::of(&store, &table, domains, request)?;
+        drop(store);
+        let changes = table.plan(&draft.edits, request.at).map_err(StepFailure::Problems)?;
+        Ok(Rehearsed { table, changes, courses: draft.courses, mailboxes: draft.mailboxes })
     }
 
     /// Mailboxes in cutover now.
@@ -189,6 +235,32 @@ impl Directory {
 }
 
 impl Draft {
+    fn of(
+        store: &Store,
+        table: &Table,
+        domains: &Domains,
+        request: &StepRequest,
+    ) -> Result<Self, StepFailure> {
+        let mut draft = Self::default();
+        match &request.steps {
+            Steps::Of(steps) => {
+                for it in steps {
+                    draft.one(store, table, domains, request, it)?;
+                }
+            }
+            Steps::Batch { batch, from, to } => {
+                draft.batch(store, table, domains, (batch, *from, *to))?;
+            }
+        }
+        if !draft.conflicts.is_empty() {
+            return Err(StepFailure::Conflicts(draft.conflicts));
+        }
+        if !draft.problems.is_empty() {
+            return Err(StepFailure::Problems(draft.problems));
+        }
+        Ok(draft)
+    }
+
     fn one(
         &mut self,
         store: &Store,
@@ -256,7 +328,11 @@ impl Draft {
         let key = entry.address.key();
         let (way, _) = way_here(&store.history_of(&key)?);
         match step(domains, entry, &way, to, home) {
-            Ok(standing) => self.edits.push(put(entry, standing)),
+            Ok(standing) => {
+                self.edits.push(put(entry, standing));
+                self.seen.push((key.clone(), entry.generation));
+                self.courses.insert(key.clone(), Course::of(entry, &way, to));
+            }
             Err(error) => {
                 let column = match error {
                     router::StepError::NoEdge { .. } | router::StepError::NotFromThere { .. } => {

@@ -8,16 +8,79 @@ use api::{Blocked, Impact, RailOverride};
 use config::{BatchSynced, Config, Hosts, SecondPerson};
 use deliver::{Delivery, RecipientVerdict, Routes};
 use mail::{Address, SiteName, Timestamp};
-use router::{Changes, Domains, RailFacts, RailPolicy, Refusal, SyncFact, Table, Tripped};
+use prometheus::core::Collector;
+use prometheus::{IntCounterVec, Opts, Registry};
+use router::{
+    Changes, Domains, MoveState, RailFacts, RailPolicy, Refusal, RowChange, SyncFact, Table,
+    Tripped,
+};
 
 /// How a change is made: it decides who may pass which rail, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
     /// At once, by an edit.
     Direct,
+    /// By a step of a move.
+    Step,
     Plan,
     /// By a plan that waits for its time: what may be over by then does not count yet.
     Later,
+}
+
+/// How often rails are run into, and passed. By rail; every rail has its series from the start.
+#[derive(Clone)]
+pub(crate) struct RailMetrics {
+    /// Changes that ran into it when they were to be made, whether they passed or not. Of a change
+    /// that is only looked at nothing is counted.
+    tripped: IntCounterVec,
+    /// Those that passed because the rail was overridden.
+    overridden: IntCounterVec,
+}
+
+impl RailMetrics {
+    /// Fails only if the registry has these names already.
+    pub(crate) fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let counter = |name: &str, help: &str| {
+            let counter = IntCounterVec::new(Opts::new(name, help), &["rail"])?;
+            api::Rail::ALL.iter().for_each(|it| drop(counter.with_label_values(&[it.as_str()])));
+            Ok::<_, prometheus::Error>(counter)
+        };
+        let metrics = Self {
+            tripped: counter(
+                "causeway_rail_tripped_total",
+                "Changes that ran into a rail when they were to be made.",
+            )?,
+            overridden: counter(
+                "causeway_rail_overridden_total",
+                "Changes that passed a rail by an override.",
+            )?,
+        };
+        metrics.collectors().into_iter().try_for_each(|it| registry.register(it))?;
+        Ok(metrics)
+    }
+
+    /// For a registry or the reference page.
+    pub(crate) fn collectors(&self) -> Vec<Box<dyn Collector>> {
+        vec![Box::new(self.tripped.clone()), Box::new(self.overridden.clone())]
+    }
+
+    #[cfg(test)]
+    pub(crate) fn counts(&self, rail: api::Rail) -> (u64, u64) {
+        let of = |it: &IntCounterVec| it.with_label_values(&[rail.as_str()]).get();
+        (of(&self.tripped), of(&self.overridden))
+    }
+
+    /// Of a change that is made now, or refused because of what is `left` of the rails.
+    pub(crate) fn count(&self, blocked: &[Blocked], left: &[Blocked]) {
+        let add = |to: &IntCounterVec, it: &Blocked| {
+            to.with_label_values(&[it.rail.as_str()]).inc();
+        };
+        blocked.iter().for_each(|it| add(&self.tripped, it));
+        if left.is_empty() {
+            let passed = blocked.iter().filter(|it| it.overridden_by.is_some());
+            passed.for_each(|it| add(&self.overridden, it));
+        }
+    }
 }
 
 /// The rails of one gateway.
@@ -66,7 +129,7 @@ impl Rails<'_> {
         let counts = |it: &Tripped| way != Way::Later || !passes(it.rail);
         let mut blocked: Vec<Blocked> =
             tripped.into_iter().filter(counts).map(|it| self.blocked(it, way)).collect();
-        if way == Way::Direct && self.config.rails.second_person == SecondPerson::Always {
+        if self.config.rails.second_person == SecondPerson::Always && begins(changes, way) {
             blocked.push(second_person("every change of the table has to be agreed on", changes));
         }
         blocked
@@ -76,8 +139,19 @@ impl Rails<'_> {
         let is_large = matches!(it.rail, router::Rail::LargeChange | router::Rail::DomainRow);
         let agreed = self.config.rails.second_person != SecondPerson::Off;
         let (hint, overridable) = match (is_large, way) {
-            (true, Way::Direct) if agreed => {
+            (true, Way::Direct | Way::Step) if agreed => {
                 ("make it a plan, and have it approved: causeway route plan".to_owned(), false)
+            }
+            (true, Way::Step) => {
+                let rail = it.rail.as_str();
+                let text = format!(
+                    "take fewer mailboxes at a time; or, if it is meant, name the rail: \
+                     --override {rail} --reason TEXT"
+                );
+                (text, true)
+            }
+            (false, Way::Step) if it.rail == router::Rail::FreezeWindow => {
+                ("wait for its end; the steps back are open".to_owned(), true)
             }
             (true, Way::Direct) => {
                 let rail = it.rail.as_str();
@@ -99,6 +173,17 @@ impl Rails<'_> {
             overridable,
             overridden_by: None,
         }
+    }
+}
+
+/// Whether somebody else has to agree to what is done alone, where everything needs two. Of a move
+/// that is to the cutover: what comes after it was begun by two.
+fn begins(changes: &Changes, way: Way) -> bool {
+    let cuts = |it: &RowChange| it.after.as_ref().is_some_and(|it| it.state == MoveState::Cutover);
+    match way {
+        Way::Direct => true,
+        Way::Step => changes.rows.iter().any(cuts),
+        Way::Plan | Way::Later => false,
     }
 }
 

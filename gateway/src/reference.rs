@@ -16,6 +16,7 @@ use spool::SpoolMetrics;
 
 use crate::GatewayMetrics;
 use crate::alerts::AlertMetrics;
+use crate::rails::RailMetrics;
 
 /// Every metric of `/metrics` in Markdown.
 ///
@@ -36,8 +37,9 @@ pub fn metrics_reference() -> prometheus::Result<String> {
 
 fn all() -> prometheus::Result<Vec<Box<dyn Collector>>> {
     let registry = Registry::new();
-    let mut all = AlertMetrics::register(&registry)?.collectors();
-    all.extend(GatewayMetrics::new(&registry)?.collectors());
+    let mut all = GatewayMetrics::new(&registry)?.collectors();
+    all.extend(AlertMetrics::register(&registry)?.collectors());
+    all.extend(RailMetrics::register(&registry)?.collectors());
     all.extend(SpoolMetrics::new().collectors());
     all.extend(DeliverMetrics::new(&registry)?.collectors());
     all.extend(DirectoryMetrics::register(&registry)?.collectors());

@@ -30,6 +30,7 @@ use tokio_util::task::TaskTracker;
 use crate::alerts::{self, AlertMetrics, Watched};
 use crate::control::{Control, Overrides, Planner, keep_plans};
 use crate::cutovers;
+use crate::rails::RailMetrics;
 use crate::recipients::Recipients;
 use crate::reload::Reloader;
 use crate::{GatewayMetrics, Handoff, Parts, Server, Serving, Shards, Shutdown, assemble, finish};
@@ -167,8 +168,7 @@ pub(crate) fn start(
     let _context = control.enter();
     let began = (Instant::now(), Timestamp::from_system(SystemTime::now()));
     let data_dir = config.server.data_dir.clone();
-    let registry = Registry::new();
-    let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
+    let (registry, tracker, stop) = (Registry::new(), TaskTracker::new(), CancellationToken::new());
 
     let spool_metrics = SpoolMetrics::new();
     let (spool, recovery) = open_spool(&config, &spool_metrics, &registry)?;
@@ -229,6 +229,7 @@ pub(crate) fn start(
         listings: Arc::default(),
         sessions,
         planner: Planner::default(),
+        rails: RailMetrics::register(&registry).tried(metrics_twice)?,
         watched: Watched::new(AlertMetrics::register(&registry).tried(metrics_twice)?),
     });
     keep_watch(&backend, (&tracker, &stop), control);

@@ -39,7 +39,9 @@ pub use rails::{
 };
 pub use sites::{SiteState, SiteStates};
 pub use table::{Listed, Table};
-pub use transition::{EDGES, Edge, HomeAfter, Standing, StepError, WayHere, step, step_back};
+pub use transition::{
+    Course, EDGES, Edge, HomeAfter, Standing, StepError, WayHere, future_home, step, step_back,
+};
 
 #[cfg(test)]
 mod tests;

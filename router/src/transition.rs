@@ -13,7 +13,7 @@
 
 use mail::SiteName;
 
-use crate::{Domains, Entry, MoveState};
+use crate::{Domains, Entry, MoveState, Rail};
 
 /// What a step does to the home.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +139,53 @@ pub fn step(
     Ok(Standing { state: to, home })
 }
 
+/// Which way a step leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Course {
+    /// Towards the new home.
+    On,
+    /// Towards the old one, or out of a cutover that is given up.
+    Back,
+}
+
+impl Course {
+    /// Of a step that there is.
+    pub fn of(entry: &Entry, way: &WayHere, to: MoveState) -> Self {
+        match (entry.state, to) {
+            (MoveState::OnPrem, MoveState::Syncing)
+            | (MoveState::Syncing, MoveState::Cutover)
+            | (MoveState::Cloud, MoveState::Settled) => Self::On,
+            // A cutover that began in the cloud is given up by going back there.
+            (MoveState::Cutover, MoveState::Cloud)
+                if way.before_cutover.as_ref().and_then(in_the_cloud).is_none() =>
+            {
+                Self::On
+            }
+            _ => Self::Back,
+        }
+    }
+
+    /// Whether a step that leads this way has to pass the rail. Rails keep somebody from leaving a
+    /// place that works, so a way back passes them all but one: an old home that sends its mail on
+    /// to us would get it in circles. Why: docs/adr/0325.
+    pub fn meets(self, rail: Rail) -> bool {
+        match self {
+            Self::On => true,
+            Self::Back => rail == Rail::Loop,
+        }
+    }
+}
+
+/// Where a mailbox that is to be cut over will live, if that can be told before its flip: with two
+/// sites it can.
+pub fn future_home<'a>(domains: &'a Domains, entry: &Entry) -> Option<&'a SiteName> {
+    let mut others = domains.sites().filter(|it| **it != entry.home);
+    match (others.next(), others.next()) {
+        (Some(site), None) => Some(site),
+        _ => None,
+    }
+}
+
 /// Where a cutover that took too long ends: in the state and the home of before it.
 pub fn step_back(entry: &Entry, way: &WayHere, domains: &Domains) -> Standing {
     if let Some(before) = &way.before_cutover {
@@ -159,9 +206,6 @@ fn origin(domains: &Domains, entry: &Entry, way: &WayHere) -> SiteName {
 }
 
 fn the_other_site(domains: &Domains, entry: &Entry) -> Result<SiteName, StepError> {
-    let mut others = domains.sites().filter(|it| **it != entry.home);
-    match (others.next(), others.next()) {
-        (Some(site), None) => Ok(site.clone()),
-        _ => Err(StepError::WhereTo { known: domains.site_list() }),
-    }
+    let other = future_home(domains, entry).cloned();
+    other.ok_or_else(|| StepError::WhereTo { known: domains.site_list() })
 }

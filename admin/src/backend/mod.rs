@@ -14,10 +14,10 @@ use std::future::Future;
 use std::pin::Pin;
 
 use api::{
-    Acted, ActionRequest, Blocked, Changed, EntryList, Explain, Explanation, FieldError, History,
-    HistoryQuery, ImportOptions, Imported, ListQuery, OverrideRequest, Probe, QueueList,
-    QueueQuery, QueueSummary, QueuedMessage, Readiness, Reloaded, RowConflict, Site, SiteList,
-    Stats, TableEdits, TableInfo, TraceQuery, Traced, Verification, Version,
+    Acted, ActionRequest, Blocked, Changed, Configuration, EntryList, Explain, Explanation,
+    FieldError, History, HistoryQuery, ImportOptions, Imported, ListQuery, OverrideRequest, Probe,
+    QueueList, QueueQuery, QueueSummary, QueuedMessage, Readiness, Reloaded, RowConflict, Site,
+    SiteList, Stats, TableEdits, TableInfo, TraceQuery, Traced, Verification, Version,
 };
 use bytes::Bytes;
 use futures_util::Stream;
@@ -43,6 +43,8 @@ pub trait Backend: Plans + Moves + Recipients + Watch + Send + Sync + 'static {
     /// Cheap: asked every few seconds by load balancers, without a token.
     fn readiness(&self) -> Answer<'_, Readiness>;
     fn stats(&self) -> Answer<'_, Stats>;
+    /// In force, and how the file differs by now.
+    fn configuration(&self) -> Answer<'_, Configuration>;
     fn reload(&self, author: Author) -> Answer<'_, Reloaded>;
 
     fn table(&self) -> Answer<'_, TableInfo>;

@@ -1,8 +1,8 @@
 //! States of mailboxes in the move, for the sidecar.
 
 use api::{
-    Move, MoveList, MovesQuery, Resolve, Resolved, Simulate, Simulation, SyncReports, SyncTaken,
-    Transitioned, Transitions,
+    Cut, CutRequest, Move, MoveList, MovesQuery, Resolve, Resolved, Simulate, Simulation,
+    SyncReports, SyncTaken, Transitioned, Transitions,
 };
 
 use super::{Answer, Author};
@@ -16,6 +16,8 @@ pub trait Moves {
     /// Durable when it returns. All of them or none; repeatable by the same author. Either `moves`
     /// is not empty, or the three other fields are set.
     fn transitions(&self, request: Transitions, author: Author) -> Answer<'_, Transitioned>;
+    /// Over when it returns, or `under_way`.
+    fn cut(&self, address: String, what: CutRequest, author: Author) -> Answer<'_, Cut>;
     /// Durable when it returns.
     fn resolve(&self, address: String, what: Resolve, author: Author) -> Answer<'_, Resolved>;
     /// Either `edits` is not empty, or `plan` is set; `limit` is set and in range.

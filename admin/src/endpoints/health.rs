@@ -33,6 +33,15 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         "Stats",
     ),
     endpoint(
+        Need::Operator,
+        "get",
+        "/api/v1/configuration",
+        "Every key with the value in force, where it is from, and how the file differs by now.",
+        &[],
+        "",
+        "Configuration",
+    ),
+    endpoint(
         Need::Administrator,
         "post",
         "/api/v1/reload",

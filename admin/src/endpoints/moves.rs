@@ -33,6 +33,15 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     endpoint(
         Need::Operator,
         "post",
+        "/api/v1/moves/{name}/cut",
+        "Break off attempts for a mailbox in cutover; says which are in doubt by it.",
+        &[],
+        "CutRequest",
+        "Cut",
+    ),
+    endpoint(
+        Need::Operator,
+        "post",
         "/api/v1/moves/{name}/resolve",
         "Say whether a mailbox has a message whose delivery is in doubt.",
         &[],

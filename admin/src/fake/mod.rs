@@ -1,6 +1,7 @@
 //! A gateway in memory, for tests of whoever speaks the admin API. It keeps a table with history, a
 //! queue and sites, and does to them what the real one would do, in a few lines each.
 
+mod configuration;
 mod moves;
 mod plans;
 mod recipients;
@@ -35,6 +36,8 @@ pub struct State {
     pub verification: Verification,
     /// What `reload` finds wrong.
     pub mistakes: Vec<api::FieldError>,
+    /// The file says something else by now than what runs.
+    pub file_differs: bool,
     pub plans: Vec<plans::FakePlan>,
     /// What stands in the way of every edit and every plan.
     pub blocked: Vec<api::Blocked>,
@@ -72,6 +75,7 @@ impl Default for FakeBackend {
             stories: Vec::new(),
             verification: Verification { balanced: true, ..Verification::default() },
             mistakes: Vec::new(),
+            file_differs: true,
             plans: Vec::new(),
             blocked: Vec::new(),
             conflicts: Vec::new(),
@@ -208,6 +212,11 @@ impl Backend for FakeBackend {
             spool_messages: state.queue.len() as u64,
             ..Stats::default()
         }))
+    }
+
+    fn configuration(&self) -> Answer<'_, api::Configuration> {
+        let state = self.state();
+        ready(Ok(configuration::of(state.mistakes.clone(), state.file_differs)))
     }
 
     fn reload(&self, author: Author) -> Answer<'_, Reloaded> {

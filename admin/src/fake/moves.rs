@@ -80,7 +80,15 @@ impl crate::Moves for FakeBackend {
 
     fn transitions(&self, request: Transitions, author: Author) -> Answer<'_, Transitioned> {
         self.change(move |state| {
+            let overrides: Vec<api::Rail> = request.overrides.iter().map(|it| it.rail).collect();
+            if !request.dry_run {
+                super::plans::pass(&state.blocked, &overrides)?;
+            }
             let reason = request.reason.clone().unwrap_or_default();
+            let mut blocked = state.blocked.clone();
+            for it in blocked.iter_mut().filter(|it| overrides.contains(&it.rail)) {
+                it.overridden_by = Some(author.0.clone());
+            }
             state.log.push((author.0, format!("transitions {reason}")));
             let (mut edits, mut conflicts) = (Vec::new(), Vec::new());
             for it in &request.moves {
@@ -110,9 +118,46 @@ impl crate::Moves for FakeBackend {
                 let generation = state.table.generation();
                 return Err(BackendError::MovesChanged { generation, conflicts });
             }
-            let done = state.table.edit(&TableEdits { edits, ..TableEdits::default() })?;
+            let dry_run = request.dry_run;
+            let done = state.table.edit(&TableEdits { edits, dry_run, ..TableEdits::default() })?;
             let entries = done.changes.iter().filter_map(|it| it.after.as_ref());
-            Ok(Transitioned { generation: done.generation, moves: entries.map(moved).collect() })
+            Ok(Transitioned {
+                generation: done.generation,
+                moves: entries.map(moved).collect(),
+                dry_run,
+                blocked,
+            })
+        })
+    }
+
+    /// Two attempts, one of which had sent its message.
+    fn cut(&self, address: String, what: api::CutRequest, author: Author) -> Answer<'_, api::Cut> {
+        self.change(move |state| {
+            let (_, entry) = state.table.get(&address)?;
+            if entry.state != MoveState::Cutover {
+                return Err(BackendError::Refused {
+                    detail: format!("{} is not in cutover", entry.address),
+                    hint: Some("cut it over first".to_owned()),
+                });
+            }
+            let lease = |message: &str, outcome| api::CutLease {
+                message: message.to_owned(),
+                recipient: entry.address.clone(),
+                hop: entry.home.clone(),
+                since: "2026-01-05T08:00:00.000000Z".to_owned(),
+                outcome: if what.dry_run { api::CutOutcome::UnderWay } else { outcome },
+            };
+            if !what.dry_run {
+                state.log.push((author.0, format!("cut {address}")));
+            }
+            Ok(api::Cut {
+                dry_run: what.dry_run,
+                leases: vec![
+                    lease("0000000000001", api::CutOutcome::InDoubt),
+                    lease("0000000000002", api::CutOutcome::Aborted),
+                ],
+                others_in_doubt: u64::from(!what.dry_run),
+            })
         })
     }
 

@@ -46,6 +46,7 @@ const KEPT: &[&str] = &[
     "state",
     "batch",
     "for_seconds",
+    "older_than_seconds",
     "generation",
     "to_generation",
     "undo_generation",

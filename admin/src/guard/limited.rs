@@ -27,6 +27,7 @@ const OPEN: &[&str] = &[
     "GET /api/v1/moves",
     "GET /api/v1/moves/{name}",
     "POST /api/v1/moves/transitions",
+    "POST /api/v1/moves/{name}/cut",
     "POST /api/v1/moves/{name}/resolve",
     "PUT /api/v1/moves/sync",
     "GET /api/v1/sites",

@@ -41,6 +41,13 @@ pub(crate) async fn stats(State(app): App) -> Result<Json<api::Stats>> {
     Ok(Json(app.backend.stats().await?))
 }
 
+/// `GET /api/v1/configuration`: what the gateway goes by, and what a reload would change.
+///
+/// 200 also when the file has mistakes by now: they are in the answer.
+pub(crate) async fn configuration(State(app): App) -> Result<Json<api::Configuration>> {
+    Ok(Json(app.backend.configuration().await?))
+}
+
 /// `POST /api/v1/reload`: reads the configuration again, as SIGHUP does.
 ///
 /// 200 with what changed and what waits for a restart; 422 with every mistake of the file, and then

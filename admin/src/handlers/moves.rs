@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use access::Principal;
 use api::{
-    Move, MovesQuery, Resolve, Resolved, Simulate, Simulation, SyncReports, SyncTaken, Transitions,
-    path,
+    Cut, CutRequest, Move, MovesQuery, Resolve, Resolved, Simulate, Simulation, SyncReports,
+    SyncTaken, Transitions, path,
 };
 use axum::extract::State;
 use axum::response::IntoResponse;
@@ -28,6 +28,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route(path::MOVES_SYNC, put(sync))
         .route(path::SIMULATE, post(simulate))
         .route(&format!("{}/{{name}}", path::MOVES), get(one))
+        .route(&format!("{}/{{name}}/cut", path::MOVES), post(cut))
         .route(&format!("{}/{{name}}/resolve", path::MOVES), post(resolve))
 }
 
@@ -59,7 +60,7 @@ async fn one(
 /// `POST /api/v1/moves/transitions`: every step, as one generation, or none.
 ///
 /// 200 when they are durable and route, also for steps that the same caller made before with the
-/// same reason and digest; 409 with `conflicts` if a row is not as the caller saw it; 422 names
+/// same reason and digest; 403 `blocked` if a rail is in the way; 409 with `conflicts` if a row is not as the caller saw it; 422 names
 /// every step that there is not.
 async fn transitions(
     State(app): App,
@@ -95,6 +96,21 @@ async fn resolve(
 ) -> Result<Json<Resolved>> {
     limited::move_row(&app, &principal, &address).await?;
     Ok(Json(app.to_the_end(|it| it.resolve(address, what, author)).await?))
+}
+
+/// `POST /api/v1/moves/{address}/cut`: breaks off attempts under way for a mailbox in cutover.
+///
+/// 200 says what became of each, once that is booked; 409 if the mailbox is not in cutover, where
+/// another attempt would begin at once.
+async fn cut(
+    State(app): App,
+    Who(principal): Who,
+    Segment(address): Segment,
+    By(author): By,
+    JsonBody(what): JsonBody<CutRequest>,
+) -> Result<Json<Cut>> {
+    limited::move_row(&app, &principal, &address).await?;
+    Ok(Json(app.to_the_end(|it| it.cut(address, what, author)).await?))
 }
 
 /// `PUT /api/v1/moves/sync`: 422 names every address that is not listed, and then none is kept.

@@ -108,3 +108,59 @@ async fn who_is_limited_moves_the_mailboxes_of_the_limit_only() {
     let anyone = r#"{"edits":[{"op":"remove","address":"ben@contoso.example"}]}"#;
     assert_eq!(ask("POST", "explain/simulate", anyone).await.status, 403, "it shows all mail");
 }
+
+#[tokio::test]
+async fn a_rail_is_403_blocked_until_it_is_overridden_with_a_reason() {
+    let server = server().await;
+    server.backend.state().blocked = vec![api::Blocked {
+        rail: api::Rail::SiteNotHealthy,
+        message: "cloud is down".into(),
+        hint: "wait until it is up".into(),
+        rows: 1,
+        examples: vec!["anna@contoso.example".into()],
+        overridable: true,
+        overridden_by: None,
+    }];
+    let body = |more: &str| {
+        format!(
+            r#"{{"moves":[{{"address":"anna@contoso.example","generation":1,"to":"cloud"}}]{more}}}"#
+        )
+    };
+    let refused = server.json("POST", TRANSITIONS, &body("")).await;
+    assert_eq!((refused.status, refused.json()["code"].as_str()), (403, Some("blocked")));
+    assert_eq!(refused.json()["blocked"][0]["rail"], "site_not_healthy");
+    let looked = server.json("POST", TRANSITIONS, &body(r#","dry_run":true"#)).await;
+    assert_eq!((looked.status, looked.json()["dry_run"].as_bool()), (200, Some(true)));
+    let over = r#","overrides":[{"rail":"site_not_healthy","reason":"change 77"}]"#;
+    let passed = server.json("POST", TRANSITIONS, &body(over)).await;
+    assert_eq!((passed.status, passed.json()["generation"].as_u64()), (200, Some(2)));
+    let audit = server.get("/api/v1/audit").await.body;
+    assert!(audit.contains("change 77"), "{audit}");
+}
+
+#[tokio::test]
+async fn a_cut_wants_a_mailbox_in_cutover_and_says_what_became_of_it() {
+    let server = server().await;
+    let path = "/api/v1/moves/anna%40contoso.example/cut";
+    let answer =
+        server.json("POST", path, r#"{"older_than_seconds":120,"reason":"too long"}"#).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let outcomes: Vec<_> = answer.json()["leases"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["outcome"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(outcomes, ["in_doubt", "aborted"]);
+    let audit = server.get("/api/v1/audit").await.body;
+    assert!(audit.contains("too long") && audit.contains("120"), "{audit}");
+    server
+        .json(
+            "POST",
+            TRANSITIONS,
+            r#"{"moves":[{"address":"anna@contoso.example","generation":1,"to":"cloud"}]}"#,
+        )
+        .await;
+    let refused = server.json("POST", path, "{}").await;
+    assert_eq!((refused.status, refused.json()["code"].as_str()), (409, Some("refused")));
+}

@@ -1,6 +1,7 @@
 //! The command line as types. Every text here is a promise of `docs/reference/cli.md`.
 
 mod access;
+mod configuration;
 mod directory;
 mod moves;
 mod queue;
@@ -15,8 +16,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use access::{
     AuditCommand, LimitArgs, PasswordArgs, SessionCommand, TokenCommand, UserCommand,
 };
+pub(crate) use configuration::{ConfigCommand, ConfigShowArgs};
 pub(crate) use directory::{DirectoryCommand, SyncArgs};
-pub(crate) use moves::{MoveCommand, MoveListArgs, ResolveArgs, TransitionArgs};
+pub(crate) use moves::{CutArgs, MoveCommand, MoveListArgs, ResolveArgs, TransitionArgs};
 pub(crate) use queue::{ActArgs, QueueCommand, SelectorArgs};
 pub(crate) use route::{
     ApplyArgs, EditArgs, ImportArgs, ListArgs, PlanArgs, PlansArgs, RollbackArgs, RouteCommand,
@@ -128,6 +130,9 @@ pub(crate) enum Command {
     Status,
     /// Make the gateway read its configuration again. A file with mistakes changes nothing.
     Reload,
+    /// The configuration that runs, and what a reload would change. Changes nothing.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Print a script that completes this command's words in a shell.
     Completions {
         /// Whose script.

@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::route::rail;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum MoveCommand {
     /// Print mailboxes with how far their move is and what waits for them. Changes nothing.
@@ -15,9 +17,16 @@ pub(crate) enum MoveCommand {
     ///
     /// The steps are on_prem, syncing, cutover, cloud, settled; from each there is a way back to
     /// on_prem, and from cutover to where it began. The home follows. A mailbox that changes between
-    /// the look and the step stops all of them.
+    /// the look and the step stops all of them, and so does a safety rail, with exit code 6; the
+    /// steps back pass all rails but that of a loop.
     #[command(after_help = TRANSITION_HELP)]
     Transition(TransitionArgs),
+    /// Break off attempts for a mailbox in cutover that take too long.
+    ///
+    /// What was not sent to its end is held, and the site has not got it. What was sent to its end
+    /// and has no answer is in doubt: look for it in the mailbox, then `move resolve`. Other messages
+    /// on the same connection are tried again.
+    Cut(CutArgs),
     /// Say whether a mailbox has a message whose delivery is in doubt.
     Resolve(ResolveArgs),
 }
@@ -25,7 +34,8 @@ pub(crate) enum MoveCommand {
 const TRANSITION_HELP: &str = "\
 Examples:
   causeway move transition cutover anna@contoso.example
-  causeway move transition cloud --batch wave-3 --from cutover --reason 'change 4711'";
+  causeway move transition cloud --batch wave-3 --from cutover --reason 'change 4711'
+  causeway move transition cutover anna@contoso.example --override freeze_window --reason 'change 4711'";
 
 #[derive(Debug, Args)]
 pub(crate) struct MoveListArgs {
@@ -62,7 +72,25 @@ pub(crate) struct TransitionArgs {
     /// Why, for the history.
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
-    /// Show the mailboxes as they are, and stop.
+    /// Pass this safety rail, for the reason that is given; may be given again.
+    #[arg(long = "override", value_name = "RAIL", value_parser = rail, requires = "reason")]
+    pub(crate) overrides: Vec<api::Rail>,
+    /// Show what would become of the mailboxes and what stands in the way, and stop.
+    #[arg(long, short = 'n')]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CutArgs {
+    /// The mailbox, by any of its addresses.
+    pub(crate) address: String,
+    /// Only attempts that began so long ago, as in 2m; else all of them.
+    #[arg(long, value_name = "SPAN", value_parser = super::seconds)]
+    pub(crate) older_than: Option<u64>,
+    /// Why, for the audit log.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Show which would be cut, and stop.
     #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,
 }

@@ -274,7 +274,7 @@ pub(crate) struct ApplyArgs {
     pub(crate) expect_generation: Option<u64>,
 }
 
-fn rail(text: &str) -> Result<api::Rail, String> {
+pub(super) fn rail(text: &str) -> Result<api::Rail, String> {
     let known = || api::Rail::ALL.map(api::Rail::as_str).join(", ");
     api::Rail::parse(text).ok_or_else(|| format!("want one of {}", known()))
 }

@@ -4,6 +4,7 @@ mod access;
 mod alert;
 mod check;
 mod completions;
+mod configuration;
 mod demo;
 mod directory;
 mod explain;
@@ -74,6 +75,7 @@ pub(crate) async fn ask(command: Command, console: &mut Console<'_>) -> Result {
         Command::Session(command) => access::session(command, console).await,
         Command::Audit(command) => access::audit(command, console).await,
         Command::Status => status::run(console).await,
+        Command::Config(command) => configuration::run(command, console).await,
         Command::Reload => reload::run(console).await,
         Command::Serve
         | Command::Demo { .. }

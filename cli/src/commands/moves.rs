@@ -1,22 +1,24 @@
 //! `causeway move …`.
 
 use api::{
-    Move, MoveList, MoveState, Moved, Resolve, Resolved, Transition, Transitioned, Transitions,
-    path,
+    Cut, CutOutcome, CutRequest, Move, MoveList, MoveState, Moved, Rail, RailOverride, Resolve,
+    Resolved, Transition, Transitioned, Transitions, path,
 };
 use hyper::Method;
 
+use super::route::rails;
 use super::{Console, quoted};
-use crate::args::{MoveCommand, MoveListArgs, ResolveArgs, TransitionArgs};
+use crate::args::{CutArgs, MoveCommand, MoveListArgs, ResolveArgs, TransitionArgs};
 use crate::client::Ask;
 use crate::exit::{Failure, Result};
-use crate::output::{Align, Cell, Colour, Table, clock, printable};
+use crate::output::{Align, Cell, Colour, Screen, Table, clock, count, printable};
 
 pub(super) async fn run(command: MoveCommand, console: &mut Console<'_>) -> Result {
     match command {
         MoveCommand::List(args) => list(args, console).await,
         MoveCommand::Show { address } => show(&address, console).await,
         MoveCommand::Transition(args) => transition(args, console).await,
+        MoveCommand::Cut(args) => cut(args, console).await,
         MoveCommand::Resolve(args) => resolve(args, console).await,
     }
 }
@@ -154,9 +156,6 @@ async fn transition(args: TransitionArgs, console: &mut Console<'_>) -> Result {
     for address in &args.addresses {
         before.push(read(address, console).await?);
     }
-    if args.dry_run {
-        return rehearse(&args, to, &before, console).await;
-    }
     let step = |it: &Move| Transition {
         address: it.address.clone(),
         generation: args.generation.unwrap_or(it.generation),
@@ -170,6 +169,8 @@ async fn transition(args: TransitionArgs, console: &mut Console<'_>) -> Result {
         to: args.batch.is_some().then_some(to),
         digest: args.digest.clone(),
         reason: args.reason.clone(),
+        overrides: overrides(&args),
+        dry_run: args.dry_run,
     };
     let ask =
         Ask::get("make the steps", path::MOVES_TRANSITIONS.to_owned()).json(Method::POST, &request);
@@ -177,10 +178,21 @@ async fn transition(args: TransitionArgs, console: &mut Console<'_>) -> Result {
     if console.screen.json {
         return console.screen.document(&done);
     }
+    if done.dry_run {
+        return would_be(&done, console.screen);
+    }
+    rails(&done.blocked, console.screen)?;
     done.moves.iter().try_for_each(|it| console.screen.line(&moved(it)))?;
     console.screen.line(&format!("generation {}", done.generation))?;
     let back = back(&args, to, &before, &done.moves);
     console.screen.line(&format!("back: {} move transition {back}", console.prefix))
+}
+
+/// One reason for all of them: it is for their sake that it was given.
+fn overrides(args: &TransitionArgs) -> Vec<RailOverride> {
+    let reason = args.reason.clone().unwrap_or_default();
+    let over = |rail: &Rail| RailOverride { rail: *rail, reason: reason.clone() };
+    args.overrides.iter().map(over).collect()
 }
 
 fn moved(it: &Moved) -> String {
@@ -214,23 +226,51 @@ fn back(args: &TransitionArgs, to: MoveState, before: &[Move], after: &[Moved]) 
     }
 }
 
-async fn rehearse(
-    args: &TransitionArgs,
-    to: MoveState,
-    before: &[Move],
-    console: &mut Console<'_>,
-) -> Result {
-    let Some(batch) = &args.batch else {
-        for it in before {
-            let (mailbox, from) = (printable(&it.address), it.state.as_str());
-            console.screen.line(&format!("{mailbox}: {from} would become {}", to.as_str()))?;
-        }
-        return console.screen.line("Dry run: nothing was changed.");
+fn would_be(done: &Transitioned, screen: &mut Screen) -> Result {
+    for it in &done.moves {
+        let (mailbox, state, home) =
+            (printable(&it.address), it.state.as_str(), printable(&it.home));
+        screen.line(&format!("{mailbox}: would be {state} at {home}"))?;
+    }
+    rails(&done.blocked, screen)?;
+    screen.line("Dry run: nothing was changed.")
+}
+
+async fn cut(args: CutArgs, console: &mut Console<'_>) -> Result {
+    let what = CutRequest {
+        older_than_seconds: args.older_than,
+        reason: args.reason.clone(),
+        dry_run: args.dry_run,
     };
-    let from = args.from;
-    list(MoveListArgs { state: from, batch: Some(batch.clone()) }, console).await?;
-    console.screen.line(&format!("These would become {}.", to.as_str()))?;
-    console.screen.line("Dry run: nothing was changed.")
+    let ask = Ask::get("cut the attempts", of(&args.address, "/cut")).json(Method::POST, &what);
+    let done: Cut = console.client.ask(ask).await?;
+    if console.screen.json {
+        return console.screen.document(&done);
+    }
+    if done.leases.is_empty() {
+        return console.screen.line("No such attempt is under way.");
+    }
+    for it in &done.leases {
+        let (message, to) = (printable(&it.message), printable(&it.recipient));
+        let (hop, since) = (printable(&it.hop), clock(&it.since));
+        let became = match it.outcome {
+            CutOutcome::Aborted => "aborted before its end, the site has not got it",
+            CutOutcome::InDoubt => "in doubt, it was sent to its end",
+            CutOutcome::Settled => "the answer had come",
+            CutOutcome::UnderWay if done.dry_run => "would be cut",
+            CutOutcome::UnderWay => "still under way",
+        };
+        console.screen.line(&format!("{message} to {to} at {hop} since {since}: {became}"))?;
+    }
+    if done.dry_run {
+        return console.screen.line("Dry run: nothing was changed.");
+    }
+    if done.others_in_doubt > 0 {
+        let n = count(done.others_in_doubt, "recipient");
+        console.screen.line(&format!("on the same connections, in doubt now: {n}"))?;
+    }
+    let mailbox = quoted(&args.address);
+    console.screen.line(&format!("next: {} move show {mailbox}", console.prefix))
 }
 
 async fn resolve(args: ResolveArgs, console: &mut Console<'_>) -> Result {

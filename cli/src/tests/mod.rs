@@ -2,6 +2,7 @@
 
 mod access;
 mod check;
+mod configuration;
 mod directory;
 mod gateway;
 mod harness;

@@ -18,10 +18,10 @@ async fn a_step_says_where_the_mailbox_is_and_how_to_go_back() {
         &desk,
         "move transition cutover anna@contoso.example --dry-run",
         expect![[r#"
-        anna@contoso.example: syncing would become cutover
-        Dry run: nothing was changed.
-        exit 0
-    "#]],
+            anna@contoso.example: would be cutover at on_prem
+            Dry run: nothing was changed.
+            exit 0
+        "#]],
     )
     .await;
     check(
@@ -98,4 +98,90 @@ async fn a_doubt_is_resolved_by_saying_what_was_found() {
         "#]],
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_rail_stops_a_step_with_exit_code_6_until_it_is_named() {
+    let desk = desk().await;
+    desk.backend.state().blocked = vec![api::Blocked {
+        rail: api::Rail::FreezeWindow,
+        message: "the table is frozen now: Mon-Fri 08:00-18:00".to_owned(),
+        hint: "wait for its end; the steps back are open".to_owned(),
+        rows: 1,
+        examples: vec!["anna@contoso.example".to_owned()],
+        overridable: true,
+        overridden_by: None,
+    }];
+    check(
+        &desk,
+        "move transition cutover anna@contoso.example --dry-run",
+        expect![[r#"
+        anna@contoso.example: would be cutover at on_prem
+        blocked: freeze_window: the table is frozen now: Mon-Fri 08:00-18:00
+          what to do: wait for its end; the steps back are open
+          rows: 1, as anna@contoso.example
+        Dry run: nothing was changed.
+        exit 0
+    "#]],
+    )
+    .await;
+    check(
+        &desk,
+        "move transition cutover anna@contoso.example",
+        expect![[r#"
+        error: cannot make the steps: blocked by the rail freeze_window
+          freeze_window: the table is frozen now: Mon-Fri 08:00-18:00
+            what to do: wait for its end; the steps back are open
+            rows: 1, as anna@contoso.example
+        exit 6
+    "#]],
+    )
+    .await;
+    check(
+        &desk,
+        "move transition cutover anna@contoso.example --override freeze_window --reason 'change 4711'",
+        expect![[r#"
+            overridden: freeze_window: the table is frozen now: Mon-Fri 08:00-18:00
+              rows: 1, as anna@contoso.example
+            anna@contoso.example: cutover at on_prem, generation 2
+            generation 2
+            back: causeway move transition syncing anna@contoso.example
+            exit 0
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_cut_says_what_became_of_each_attempt() {
+    let desk = desk().await;
+    check(
+        &desk,
+        "move cut anna@contoso.example",
+        expect![[r#"
+        error: cannot cut the attempts: anna@contoso.example is not in cutover
+        hint: cut it over first
+        exit 1
+    "#]],
+    )
+    .await;
+    desk.run("move transition cutover anna@contoso.example").await;
+    check(
+        &desk,
+        "move cut anna@contoso.example --dry-run",
+        expect![[r#"
+        0000000000001 to anna@contoso.example at on_prem since 2026-01-05 08:00:00Z: would be cut
+        0000000000002 to anna@contoso.example at on_prem since 2026-01-05 08:00:00Z: would be cut
+        Dry run: nothing was changed.
+        exit 0
+    "#]],
+    )
+    .await;
+    check(&desk, "move cut anna@contoso.example --older-than 2m", expect![[r#"
+        0000000000001 to anna@contoso.example at on_prem since 2026-01-05 08:00:00Z: in doubt, it was sent to its end
+        0000000000002 to anna@contoso.example at on_prem since 2026-01-05 08:00:00Z: aborted before its end, the site has not got it
+        on the same connections, in doubt now: 1 recipient
+        next: causeway move show anna@contoso.example
+        exit 0
+    "#]]).await;
 }

@@ -151,6 +151,12 @@ pub(crate) fn home_of(name: &str) -> String {
     home.map(|it| format!(": it belongs in {}", header(it))).unwrap_or_default()
 }
 
+/// What a section is for, by its name in keys: `site.cloud`, `listener[mx]`.
+pub(crate) fn about(section: &str) -> &'static str {
+    let name = section.split(['.', '[']).next().unwrap_or(section);
+    SECTIONS.iter().find(|it| it.name == name).map_or("", |it| it.about)
+}
+
 /// The line that opens a section.
 pub(crate) fn header(section: &Declared) -> String {
     match section.shape {

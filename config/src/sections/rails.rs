@@ -20,7 +20,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("domain_row", SWITCH, Value("\"on\""), "Whether a change of every listed mailbox of a domain, ten or more, must be confirmed."),
     Key::new("site_not_healthy", SWITCH, Value("\"on\""), "Whether mailboxes may not move to a site that is down or held."),
     Key::new("loop", SWITCH, Value("\"on\""), "Whether mailboxes may not move to a site that would send their mail back here."),
-    Key::new("recipient_check", Kind::OneOf(&["off", "plans", "all"]), Value("\"plans\""), "Whether the future site is asked by RCPT for the mailboxes that move: of plans only, or of small direct edits too."),
+    Key::new("recipient_check", Kind::OneOf(&["off", "plans", "all"]), Value("\"plans\""), "Whether the future site is asked by RCPT for the mailboxes that move: of plans and steps of moves only, or of small direct edits too."),
     Key::new("recipient_check_rows_max", count(1, 10_000), Value("20"), "Direct edits of more mailboxes are made without asking: make them a plan."),
     Key::new("batch_synced", Kind::OneOf(&["off", "when_reported", "required"]), Value("\"when_reported\""), "Whether mailboxes may not be cut over that are not copied: those that somebody reports on, or all."),
     Key::new("batch_synced_age", Kind::Duration { min_s: 60, max_s: 60 * DAY_S }, Value("\"1d\""), "A report whose last sync is older says that the mailbox is not copied."),

@@ -40,15 +40,18 @@ pub enum AttemptError {
     /// Ours: the body could not be read. The host never saw the end of it.
     #[error("cannot read the body from the spool: {0}")]
     Body(Arc<io::Error>),
+    /// Ours: somebody who moves a mailbox had no more patience.
+    #[error("cut during {during}, because a mailbox of this connection moves")]
+    Cut { during: Stage },
     /// The batch ended before this message's turn.
     #[error("not tried, because the connection ended earlier in the batch")]
     NotReached,
 }
 
 impl AttemptError {
-    /// Nothing is wrong with the host: try again at once, and let the attempt not count.
+    /// Nothing is known to be wrong with the host: try again at once, and let the attempt not count.
     pub fn is_free_retry(&self) -> bool {
-        matches!(self, Self::Stale | Self::NotReached)
+        matches!(self, Self::Stale | Self::NotReached | Self::Cut { .. })
     }
 
     /// It says something about the health of the host.
@@ -63,7 +66,7 @@ impl AttemptError {
             | Self::Violation(_)
             | Self::Garbage(_)
             | Self::Unasked { .. } => true,
-            Self::Stale | Self::Body(_) | Self::NotReached => false,
+            Self::Stale | Self::Body(_) | Self::NotReached | Self::Cut { .. } => false,
         }
     }
 
@@ -80,7 +83,11 @@ impl AttemptError {
         let detail = match self {
             Self::Connect(_) => 1,
             Self::Refused { reply, .. } => return reply.enhanced.unwrap_or(status(3, 0)),
-            Self::Timeout { .. } | Self::Lost { .. } | Self::Stale | Self::NotReached => 2,
+            Self::Timeout { .. }
+            | Self::Lost { .. }
+            | Self::Stale
+            | Self::NotReached
+            | Self::Cut { .. } => 2,
             Self::Violation(_) | Self::Garbage(_) | Self::Unasked { .. } => return status(5, 0),
             Self::NoTls | Self::Tls(_) => return status(7, 5),
             Self::Body(_) => return status(3, 0),

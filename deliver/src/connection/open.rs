@@ -57,6 +57,7 @@ fn is_about_tls(error: &AttemptError) -> bool {
         | AttemptError::Violation(_)
         | AttemptError::Garbage(_)
         | AttemptError::Body(_)
+        | AttemptError::Cut { .. }
         | AttemptError::NotReached => false,
     }
 }

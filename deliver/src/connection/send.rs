@@ -1,6 +1,7 @@
 //! Drives a batch: writes what may be written, reads what comes, until all is settled.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -30,13 +31,27 @@ impl Connection {
     /// transaction, in order. Never panics and never waits without a deadline. When the call is
     /// dropped half-way the connection is of no more use.
     pub async fn send(&mut self, batch: &[Transaction]) -> Vec<TransactionResult> {
+        self.send_until(batch, std::future::pending()).await
+    }
+
+    /// The same, broken off when `cut` is ready while nothing comes from the host: what was not
+    /// sent to its end by then has failed, and what was is unknown.
+    pub async fn send_until(
+        &mut self,
+        batch: &[Transaction],
+        cut: impl Future<Output = ()>,
+    ) -> Vec<TransactionResult> {
         let (is_dirty, room) = (self.is_dirty, self.room());
         let mut plan = Plan::new(batch, &self.capabilities, is_dirty, room).await;
-        let error = self.send_plan(&mut plan).await.err();
+        let error = self.send_plan(&mut plan, cut).await.err();
         plan.settle(error.as_ref())
     }
 
-    async fn send_plan(&mut self, plan: &mut Plan<'_>) -> Result<(), AttemptError> {
+    async fn send_plan(
+        &mut self,
+        plan: &mut Plan<'_>,
+        cut: impl Future<Output = ()>,
+    ) -> Result<(), AttemptError> {
         if plan.n_parts() == 0 {
             return Ok(());
         }
@@ -52,7 +67,7 @@ impl Connection {
         let bodies = plan.bodies();
         self.n_sent = self.n_sent.saturating_add(u32::try_from(bodies.len()).unwrap_or(u32::MAX));
         let mut n_replies = 0;
-        let driven = self.drive(&mut plan.pipeline, &bodies, &mut n_replies).await;
+        let driven = self.drive(&mut plan.pipeline, &bodies, &mut n_replies, cut).await;
         self.last_used = Instant::now();
         self.n_wasted = self.n_wasted.saturating_add(plan.pipeline.n_wasted());
         let is_first = self.n_sent as usize == bodies.len();
@@ -89,7 +104,9 @@ impl Connection {
         pipeline: &mut Pipeline,
         bodies: &[Body],
         n_replies: &mut usize,
+        cut: impl Future<Output = ()>,
     ) -> Result<(), AttemptError> {
+        let mut cut = pin!(cut);
         let mut out = Outgoing::default();
         let mut clock = Clock::new(bodies.iter().map(Body::len).sum());
         loop {
@@ -101,7 +118,12 @@ impl Connection {
             }
             let stage = pipeline.awaited().unwrap_or(Stage::Body);
             let deadline = clock.deadline(&self.timeouts, stage, !out.is_empty());
-            let step = poll_fn(|cx| self.poll_step(cx, pipeline, &mut out));
+            let step = poll_fn(|cx| match self.poll_step(cx, pipeline, &mut out) {
+                Poll::Pending if cut.as_mut().poll(cx).is_ready() => {
+                    Poll::Ready(Err(AttemptError::Cut { during: stage }))
+                }
+                step => step,
+            });
             match timeout_at(deadline, step).await {
                 Ok(Ok(Step::Replies(n))) => {
                     *n_replies += n;

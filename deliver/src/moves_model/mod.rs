@@ -35,6 +35,13 @@ pub(super) enum Op {
         kept: bool,
         lost: bool,
     },
+    /// A sidecar's patience is over: attempts for a mailbox in cutover are broken off, before the
+    /// end of the message or after it, and then the far side may have it.
+    Cut {
+        mailbox: usize,
+        ended: bool,
+        kept: bool,
+    },
     /// A sidecar's compare-and-set, perhaps with an old generation; its answer may be lost in a
     /// crash of ours, and then it asks again.
     Step {
@@ -83,6 +90,8 @@ fn op() -> impl Strategy<Value = Op> {
         5 => (0_usize..12).prop_map(|which| Op::Decide { which }),
         5 => (0_usize..12, prop::bool::weighted(0.7), prop::bool::weighted(0.3))
             .prop_map(|(which, kept, lost)| Op::Answer { which, kept, lost }),
+        3 => (0_usize..2, any::<bool>(), any::<bool>())
+            .prop_map(|(mailbox, ended, kept)| Op::Cut { mailbox, ended, kept }),
         8 => (0_usize..2, to, prop::bool::weighted(0.15), prop::bool::weighted(0.1))
             .prop_map(|(mailbox, to, old, lost)| Op::Step { mailbox, to, old, lost }),
         1 => (0_usize..2).prop_map(|mailbox| Op::Note { mailbox }),

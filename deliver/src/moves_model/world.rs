@@ -199,6 +199,7 @@ impl World {
             Op::Answer { which, kept, lost } => {
                 self.answer(which % self.attempts.len().max(1), kept, lost);
             }
+            Op::Cut { mailbox, ended, kept } => self.cut(mailbox, ended, kept),
             Op::Step { mailbox, to, old, lost } => {
                 let to = self.target(mailbox, to);
                 self.transition(mailbox, to, old, lost);
@@ -353,6 +354,35 @@ impl World {
         }
     }
 
+    /// As `Delivery::cut`: what was sent to its end is in doubt, and nothing else is.
+    fn cut(&mut self, mailbox: usize, ended: bool, kept: bool) {
+        if self.rows[mailbox].state != MoveState::Cutover {
+            return;
+        }
+        let is_for = |world: &Self, it: &Attempt| {
+            let message = usize::try_from(it.work.id.as_u64()).unwrap();
+            let of = |it: &LegRecipient| world.spool[message].recipients[usize::from(it.index)].0;
+            it.work.recipients.iter().any(|it| of(it) == mailbox)
+        };
+        while let Some(which) =
+            (0..self.attempts.len()).find(|it| is_for(self, &self.attempts[*it]))
+        {
+            if self.attempts[which].decided.is_none() {
+                // It reads its mark when it has something to wait for.
+                self.decide(which);
+            }
+            if ended {
+                self.answer(which, kept, true);
+                continue;
+            }
+            let attempt = self.attempts.remove(which);
+            let Some((go, mut fates)) = attempt.decided else { continue };
+            fates.extend(go.iter().map(|(index, _)| (*index, Next::Again)));
+            self.queues.finish(attempt.work.leg, &fates, !go.is_empty(), self.now());
+        }
+        assert_eq!(self.leases(mailbox), 0, "what is cut is no lease any more");
+    }
+
     /// Mostly a step that there is, so that histories get somewhere.
     fn target(&self, mailbox: usize, to: Target) -> MoveState {
         let state = self.rows[mailbox].state;
@@ -378,7 +408,7 @@ impl World {
             at: self.now(),
         };
         let next = if old { None } else { model_step(&row, to) };
-        let done = self.directory().step(&domains(), &request);
+        let done = self.directory().step(&domains(), &request, None);
         assert_eq!(done.is_ok(), next.is_some(), "{row:?} to {to}: {done:?}");
         let (Ok(done), Some((state, home))) = (done, next) else { return };
         self.moved(mailbox, state, home, done.committed.generation);
@@ -387,7 +417,8 @@ impl World {
         }
         // It is on disk and routes, and nobody was told.
         self.crash(0b0101_0101);
-        let again = self.directory().step(&domains(), &request).expect("I8: it can be asked again");
+        let again =
+            self.directory().step(&domains(), &request, None).expect("I8: it can be asked again");
         assert_eq!(again.committed.changed.len(), 0, "I8: it is made once");
         self.table_changed(&again.committed.changed);
     }

@@ -31,7 +31,7 @@ fn batch(from: MoveState, to: MoveState) -> Steps {
 
 impl Bench {
     fn step(&self, request: &StepRequest) -> Result<Stepped, StepFailure> {
-        self.directory.step(&domains(), request)
+        self.directory.step(&domains(), request, None)
     }
 
     fn shown(&self) -> String {
@@ -55,6 +55,7 @@ fn why(failure: &StepFailure) -> String {
             .map(|it| format!("{} expected {:?} is {:?}\n", it.address, it.expected, it.actual))
             .collect(),
         StepFailure::Problems(list) => list.iter().map(|it| format!("{it}\n")).collect(),
+        StepFailure::Others => failure.to_string(),
         StepFailure::Store(error) => error.to_string(),
     }
 }
@@ -226,4 +227,24 @@ fn the_last_report_of_a_copy_is_kept() {
     assert_eq!(bench.directory.sync_of(&anna), Some(report(10, Some(at(6)))));
     let bench = bench.reopened();
     assert_eq!(bench.directory.sync_of(&anna), Some(report(10, Some(at(6)))));
+}
+
+#[test]
+fn steps_that_were_looked_at_are_made_and_no_others() {
+    let bench = Bench::new();
+    bench.edit(ROWS).unwrap();
+    let request = ask(batch(MoveState::Syncing, MoveState::Cutover), 5);
+    let rehearsed = bench.directory.rehearse_steps(&domains(), &request).unwrap();
+    assert_eq!(rehearsed.changes.rows.len(), 2);
+    assert!(rehearsed.courses.values().all(|it| *it == router::Course::On));
+    let judged = crate::Judged { seen: rehearsed.seen(), ..crate::Judged::default() };
+    // One of them goes on by itself meanwhile, and one that was in another batch joins.
+    let alone = ask(Steps::Of(vec![one("anna", 1, MoveState::Cutover)]), 6);
+    bench.step(&alone).unwrap();
+    let refused = bench.directory.step(&domains(), &request, Some(&judged)).unwrap_err();
+    assert!(matches!(refused, StepFailure::Others), "{refused:?}");
+    let again = bench.directory.rehearse_steps(&domains(), &request).unwrap();
+    let judged = crate::Judged { seen: again.seen(), ..crate::Judged::default() };
+    let done = bench.directory.step(&domains(), &request, Some(&judged)).unwrap();
+    assert_eq!((done.committed.changed_n, done.mailboxes.len()), (1, 2));
 }

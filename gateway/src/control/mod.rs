@@ -1,6 +1,7 @@
 //! The gateway as the admin API asks it: parses what operators wrote, calls one piece of the
 //! gateway, and puts its answer into the API's types.
 
+mod configuration;
 mod explain;
 #[cfg(test)]
 mod explain_tests;
@@ -13,6 +14,7 @@ mod plans;
 mod queue;
 mod recipients;
 mod site;
+mod steps;
 mod table;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -40,6 +42,7 @@ use mail::{SiteName, Timestamp};
 use spool::{Settled, Spool, SpoolMetrics};
 
 use crate::alerts::Watched;
+use crate::rails::RailMetrics;
 use crate::reload::{ReloadError, Reloader};
 pub use listings::Listings;
 pub use overrides::Overrides;
@@ -63,6 +66,7 @@ pub struct Control {
     pub recovered: Arc<AtomicBool>,
     pub sessions: prometheus::IntGauge,
     pub planner: Planner,
+    pub(crate) rails: RailMetrics,
     pub watched: Watched,
     /// Of the table, by position.
     pub listings: Arc<Listings>,
@@ -173,6 +177,10 @@ impl Backend for Control {
 
     fn stats(&self) -> Answer<'_, Stats> {
         Box::pin(async { Ok(self.all_stats()) })
+    }
+
+    fn configuration(&self) -> Answer<'_, api::Configuration> {
+        Box::pin(self.describe_configuration())
     }
 
     fn reload(&self, author: Author) -> Answer<'_, Reloaded> {

@@ -1,19 +1,21 @@
 //! States of mailboxes in the move, for the sidecar.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use admin::{Answer, Author, BackendError};
 use api::{
-    FieldError, Move, MoveList, Moved, MovesQuery, Resolve, Resolved, Simulate, Simulation,
-    SyncReports, SyncTaken, Transitioned, Transitions,
+    Cut, CutLease, CutOutcome, CutRequest, FieldError, Move, MoveList, MovesQuery, Resolve,
+    Resolved, Simulate, Simulation, SyncReports, SyncTaken, Transitioned, Transitions,
 };
+use deliver::CutEnd;
 use deliver::moves::{MailboxMail, Resolution, Resolved as Outcome};
-use directory::{MoveRow, MoveStep, RowConflict, StepFailure, StepRequest, Steps, SyncReport};
-use mail::{Address, AddressKey, SiteName, Timestamp};
+use directory::{MoveRow, SyncReport};
+use mail::{Address, AddressKey, Timestamp};
 use router::{Entry, MoveState};
 
 use super::queue::parse_id;
-use super::table::{api_state, blocking, move_state, parse_address, problem};
+use super::table::{api_state, blocking, move_state, parse_address};
 use super::{Control, page_limit};
 
 impl admin::Moves for Control {
@@ -32,6 +34,10 @@ impl admin::Moves for Control {
 
     fn transitions(&self, request: Transitions, author: Author) -> Answer<'_, Transitioned> {
         Box::pin(self.step(request, author))
+    }
+
+    fn cut(&self, address: String, what: CutRequest, author: Author) -> Answer<'_, Cut> {
+        Box::pin(self.cut_leases(address, what, author))
     }
 
     fn resolve(&self, address: String, what: Resolve, author: Author) -> Answer<'_, Resolved> {
@@ -114,54 +120,35 @@ impl Control {
         }
     }
 
-    fn hold_until(&self, row: &MoveRow) -> Option<String> {
+    pub(super) fn hold_until(&self, row: &MoveRow) -> Option<String> {
         let max = self.config.load().routing.cutover_max;
         let cut = row.entry.state == MoveState::Cutover;
         cut.then(|| row.since.plus(max).to_string())
     }
 
-    async fn step(
+    async fn cut_leases(
         &self,
-        request: Transitions,
+        address: String,
+        what: CutRequest,
         author: Author,
-    ) -> Result<Transitioned, BackendError> {
-        let steps = steps(&request)?;
-        let request =
-            StepRequest { steps, author: author.0, reason: reason(&request), at: self.now() };
-        let (author, reason) = (request.author.clone(), request.reason.clone());
-        let (directory, domains) =
-            (Arc::clone(self.routes.directory()), Arc::clone(&self.routes.domains()));
-        let (done, rows) = blocking(move || {
-            let done = directory
-                .step(&domains, &request)
-                .map_err(|it| failure(it, directory.current().generation()))?;
-            let rows: Vec<MoveRow> =
-                done.mailboxes.iter().filter_map(|it| directory.move_row(it)).collect();
-            Ok((done, rows))
-        })
-        .await?;
-        // Before the answer: from then on no attempt by the old table may go unseen.
-        if done.committed.changed_n > 0 {
-            self.committed(&done.committed, &author, &reason);
+    ) -> Result<Cut, BackendError> {
+        let row = self.move_row(&address)?;
+        if row.entry.state != MoveState::Cutover {
+            return Err(BackendError::Refused {
+                detail: format!(
+                    "{} is in state {}: another attempt would begin at once",
+                    row.entry.address, row.entry.state
+                ),
+                hint: Some("take it to cutover first; what is cut is held then".to_owned()),
+            });
         }
-        tracing::info!(
-            generation = done.committed.generation,
-            author,
-            reason,
-            changed = done.committed.changed_n,
-            "Mailboxes have moved on."
-        );
-        let moved = |row: &MoveRow| Moved {
-            address: row.entry.address.to_string(),
-            home: row.entry.home.to_string(),
-            state: api_state(row.entry.state),
-            generation: row.entry.generation,
-            since: row.since.to_string(),
-            hold_until: self.hold_until(row),
-        };
-        Ok(Transitioned {
-            generation: done.committed.generation,
-            moves: rows.iter().map(moved).collect(),
+        let older_than = Duration::from_secs(what.older_than_seconds.unwrap_or_default());
+        let mailbox = keys(&row.entry);
+        let cut = self.delivery.cut(&mailbox, older_than, &author.0, what.dry_run).await;
+        Ok(Cut {
+            dry_run: what.dry_run,
+            leases: cut.leases.into_iter().map(cut_lease).collect(),
+            others_in_doubt: cut.others_in_doubt,
         })
     }
 
@@ -229,64 +216,6 @@ fn keys(entry: &Entry) -> Vec<AddressKey> {
     std::iter::once(&entry.address).chain(&entry.aliases).map(Address::key).collect()
 }
 
-fn steps(request: &Transitions) -> Result<Steps, BackendError> {
-    if let (Some(batch), Some(from), Some(to)) = (&request.batch, request.from, request.to) {
-        let (from, to) = (move_state(from), move_state(to));
-        return Ok(Steps::Batch { batch: batch.clone(), from, to });
-    }
-    let mut errors = Vec::new();
-    let mut steps = Vec::with_capacity(request.moves.len());
-    for it in &request.moves {
-        match it.address.parse::<Address>() {
-            Ok(address) => steps.push(MoveStep {
-                key: address.key(),
-                expect: it.generation,
-                to: move_state(it.to),
-                home: it.home.as_deref().map(SiteName::new),
-            }),
-            Err(error) => errors.push(FieldError::new(it.address.clone(), error.to_string())),
-        }
-    }
-    match errors.is_empty() {
-        true => Ok(Steps::Of(steps)),
-        false => Err(BackendError::Invalid { detail: "Nothing was changed.".into(), errors }),
-    }
-}
-
-/// What the history says; a request that says the same again is the same request.
-fn reason(request: &Transitions) -> String {
-    let reason = request.reason.as_deref().unwrap_or_default();
-    match &request.digest {
-        None => reason.to_owned(),
-        Some(digest) if reason.is_empty() => format!("digest {digest}"),
-        Some(digest) => format!("{reason} (digest {digest})"),
-    }
-}
-
-fn failure(failure: StepFailure, generation: u64) -> BackendError {
-    match failure {
-        StepFailure::Conflicts(conflicts) => BackendError::MovesChanged {
-            generation,
-            conflicts: conflicts.into_iter().map(conflict).collect(),
-        },
-        StepFailure::Problems(problems) => BackendError::Invalid {
-            detail: "Nothing was changed.".into(),
-            errors: problems.into_iter().map(problem).collect(),
-        },
-        StepFailure::Store(error) => BackendError::Failed { detail: error.to_string() },
-    }
-}
-
-fn conflict(it: RowConflict) -> api::RowConflict {
-    api::RowConflict {
-        address: it.address,
-        expected: it.expected,
-        actual: it.actual.map(|it| it.0),
-        state: it.actual.map(|it| api_state(it.1)),
-        ..api::RowConflict::default()
-    }
-}
-
 fn lease(it: deliver::moves::Lease) -> api::Lease {
     api::Lease {
         message: it.message.to_string(),
@@ -294,6 +223,21 @@ fn lease(it: deliver::moves::Lease) -> api::Lease {
         hop: it.hop,
         since: it.taken.at.to_string(),
         generation: it.taken.generation,
+    }
+}
+
+fn cut_lease((it, end): (deliver::moves::Lease, CutEnd)) -> CutLease {
+    CutLease {
+        message: it.message.to_string(),
+        recipient: it.recipient,
+        hop: it.hop,
+        since: it.taken.at.to_string(),
+        outcome: match end {
+            CutEnd::Aborted => CutOutcome::Aborted,
+            CutEnd::InDoubt => CutOutcome::InDoubt,
+            CutEnd::Settled => CutOutcome::Settled,
+            CutEnd::UnderWay => CutOutcome::UnderWay,
+        },
     }
 }
 

@@ -6,7 +6,10 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use admin::{BackendError, Moves as _};
-use api::{Move, MoveState, MovesQuery, Resolve, SyncOf, SyncReports, Transition, Transitions};
+use api::{
+    Cut, CutOutcome, CutRequest, Move, MoveState, MovesQuery, Resolve, SyncOf, SyncReports,
+    Transition, Transitions,
+};
 use tempfile::TempDir;
 
 use super::tests::{CONFIG, Gateway, author, send};
@@ -23,22 +26,38 @@ struct Mute {
 
 impl Mute {
     fn start() -> Self {
+        Self::silent_at(".")
+    }
+
+    /// It says nothing to DATA.
+    fn start_before_data() -> Self {
+        Self::silent_at("DATA")
+    }
+
+    fn silent_at(what: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (tell, whole) = mpsc::sync_channel(16);
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let tell = tell.clone();
-                std::thread::spawn(move || Self::talk(stream, &tell));
+                std::thread::spawn(move || Self::talk(stream, &tell, what));
             }
         });
         Self { address, whole }
     }
 
-    fn talk(mut stream: TcpStream, tell: &mpsc::SyncSender<TcpStream>) -> Option<()> {
+    fn talk(
+        mut stream: TcpStream,
+        tell: &mpsc::SyncSender<TcpStream>,
+        silent_at: &str,
+    ) -> Option<()> {
         let mut lines = BufReader::new(stream.try_clone().ok()?).lines().map_while(Result::ok);
         stream.write_all(b"220 mute.example\r\n").ok()?;
         while let Some(line) = lines.next() {
+            if line == silent_at {
+                return tell.send(stream).ok();
+            }
             let reply: &[u8] = match line.split([' ', ':']).next().unwrap_or_default() {
                 "DATA" => b"354 go on\r\n",
                 "QUIT" => b"221 bye\r\n",
@@ -226,4 +245,53 @@ fn reports_of_copies_are_shown_and_outlive_a_restart() {
     let sync = list.moves[0].sync.clone().unwrap();
     assert_eq!((sync.items_done, sync.items_total), (7, 10));
     assert_eq!(sync.last_sync_at.as_deref(), Some("2026-11-27T09:00:00.000000Z"));
+}
+
+fn cut(gateway: &Gateway, request: CutRequest) -> Result<Cut, BackendError> {
+    let address = "anna@contoso.example".to_owned();
+    gateway.ask(gateway.control().cut(address, request, author()))
+}
+
+#[test]
+fn an_attempt_that_is_cut_after_its_message_is_in_doubt_and_before_it_is_not() {
+    let (dir, mute) = (TempDir::new().unwrap(), Mute::start());
+    let gateway = Gateway::start_with(dir.path(), &config(&mute, ""));
+    put(&gateway, "anna@contoso.example,on_prem,syncing,b1,");
+    let early = cut(&gateway, CutRequest::default());
+    assert!(matches!(early, Err(BackendError::Refused { .. })), "it is not in cutover");
+    send(&gateway, "anna@contoso.example");
+    let _wire = mute.next();
+    until(&gateway, "a lease", |it| it.leases_total == 1);
+    gateway.ask(gateway.control().transitions(one(1, MoveState::Cutover), author())).unwrap();
+    let old = CutRequest { older_than_seconds: Some(3600), ..CutRequest::default() };
+    assert_eq!(cut(&gateway, old).unwrap().leases.len(), 0, "none is so old");
+    let looked = CutRequest { dry_run: true, ..CutRequest::default() };
+    assert_eq!(cut(&gateway, looked).unwrap().leases[0].outcome, CutOutcome::UnderWay);
+    assert_eq!(show(&gateway, "anna@contoso.example").leases_total, 1);
+
+    let done = cut(&gateway, CutRequest::default()).unwrap();
+    let lease = &done.leases[0];
+    assert_eq!((done.leases.len(), lease.outcome), (1, CutOutcome::InDoubt), "{done:?}");
+    assert_eq!((lease.recipient.as_str(), lease.hop.as_str()), ("anna@contoso.example", "on_prem"));
+    let it = until(&gateway, "held and in doubt", |it| it.held_messages == 1);
+    assert_eq!((it.leases_total, it.in_doubt_total), (0, 1));
+    assert_eq!(it.in_doubt[0].message, lease.message);
+    assert!(it.in_doubt[0].last_reply.as_ref().unwrap().contains("cut"), "{it:?}");
+}
+
+#[test]
+fn an_attempt_that_is_cut_before_its_message_was_sent_leaves_no_doubt() {
+    let (dir, mute) = (TempDir::new().unwrap(), Mute::start_before_data());
+    let gateway = Gateway::start_with(dir.path(), &config(&mute, ""));
+    put(&gateway, "anna@contoso.example,on_prem,syncing,b1,");
+    send(&gateway, "anna@contoso.example");
+    let _wire = mute.next();
+    until(&gateway, "a lease", |it| it.leases_total == 1);
+    gateway.ask(gateway.control().transitions(one(1, MoveState::Cutover), author())).unwrap();
+    let done = cut(&gateway, CutRequest::default()).unwrap();
+    assert_eq!(done.leases[0].outcome, CutOutcome::Aborted, "{done:?}");
+    let it = until(&gateway, "held", |it| it.held_messages == 1);
+    assert_eq!((it.leases_total, it.in_doubt_total), (0, 0));
+    // It goes to its new home, once and without a mark.
+    assert_eq!(cut(&gateway, CutRequest::default()).unwrap().leases.len(), 0);
 }

@@ -157,6 +157,7 @@ impl Control {
             let rehearsed = blocking(rehearse).await?;
             return Ok(Changed { blocked, ..rehearsed });
         }
+        self.rails.count(&blocked, &left);
         if !left.is_empty() {
             return Err(BackendError::Blocked(left));
         }
@@ -428,7 +429,7 @@ fn rehearse(table: &Table, request: &EditRequest) -> Result<Changed, BackendErro
 }
 
 /// How long an edit waits for the sites that are asked for its recipients.
-const ASK_FOR: std::time::Duration = std::time::Duration::from_secs(5);
+pub(super) const ASK_FOR: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Rows that are shown before and after; an import counts the rest.
 const CHANGES_MAX: usize = 10_000;

@@ -2,6 +2,7 @@
 
 mod plans;
 mod site;
+mod steps;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;

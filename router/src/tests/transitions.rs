@@ -3,7 +3,9 @@
 use expect_test::{Expect, expect};
 
 use super::{address, domains, site, table};
-use crate::{EDGES, Entry, MoveState, Standing, WayHere, step, step_back};
+use crate::{
+    Course, EDGES, Entry, MoveState, Rail, Standing, WayHere, future_home, step, step_back,
+};
 
 fn row(home: &str, state: MoveState) -> Entry {
     let line = format!("anna@contoso.example {home} state={state}");
@@ -122,4 +124,44 @@ fn a_row_that_came_into_the_table_in_cutover_goes_back_by_its_home() {
     let back = |home| step_back(&row(home, MoveState::Cutover), &WayHere::default(), &domains());
     assert_eq!(back("on_prem"), at(MoveState::OnPrem, "on_prem"));
     assert_eq!(back("cloud"), at(MoveState::Cloud, "cloud"));
+}
+
+#[test]
+fn a_way_back_meets_no_rail_but_that_of_the_loop() {
+    let from_syncing = way(Some(at(MoveState::Syncing, "on_prem")), Some("on_prem"));
+    let from_cloud = way(Some(at(MoveState::Cloud, "cloud")), Some("on_prem"));
+    let mut lines = String::new();
+    for edge in EDGES {
+        let home = if matches!(edge.from, MoveState::Cloud | MoveState::Settled) {
+            "cloud"
+        } else {
+            "on_prem"
+        };
+        let course = Course::of(&row(home, edge.from), &from_syncing, edge.to);
+        lines.push_str(&format!("{} -> {}: {course:?}\n", edge.from, edge.to));
+    }
+    expect![[r#"
+        on_prem -> syncing: On
+        syncing -> cutover: On
+        cutover -> cloud: On
+        cloud -> settled: On
+        syncing -> on_prem: Back
+        cutover -> syncing: Back
+        cutover -> on_prem: Back
+        cloud -> cutover: Back
+        cloud -> on_prem: Back
+        settled -> on_prem: Back
+    "#]]
+    .assert_eq(&lines);
+    let given_up = Course::of(&row("cloud", MoveState::Cutover), &from_cloud, MoveState::Cloud);
+    assert_eq!(given_up, Course::Back);
+    let met = |course: Course| Rail::ALL.into_iter().filter(|it| course.meets(*it)).collect();
+    let (on, back): (Vec<Rail>, Vec<Rail>) = (met(Course::On), met(Course::Back));
+    assert_eq!((on.len(), back), (Rail::ALL.len(), vec![Rail::Loop]));
+}
+
+#[test]
+fn with_two_sites_the_future_home_is_known_before_the_flip() {
+    let home = future_home(&domains(), &row("on_prem", MoveState::Syncing)).cloned();
+    assert_eq!(home, Some(site("cloud")));
 }

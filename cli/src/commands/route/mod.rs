@@ -9,6 +9,8 @@ mod plan;
 mod plans;
 mod simulate;
 
+pub(super) use plan::rails;
+
 use super::Console;
 use crate::args::RouteCommand;
 use crate::exit::Result;

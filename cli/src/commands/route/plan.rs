@@ -250,7 +250,7 @@ fn impact(plan: &Plan, screen: &mut Screen) -> Result {
 }
 
 /// Each rail, what to do about it, and some of its rows.
-pub(super) fn rails(blocked: &[Blocked], screen: &mut Screen) -> Result {
+pub(in crate::commands) fn rails(blocked: &[Blocked], screen: &mut Screen) -> Result {
     for it in blocked {
         let word = if it.overridden_by.is_some() { "overridden" } else { "blocked" };
         let colour = if it.overridden_by.is_some() { Colour::Yellow } else { Colour::Red };

@@ -221,3 +221,78 @@ async fn a_host_that_closes_a_resting_connection_is_noticed_before_anything_is_s
         play(server, client).await;
     }
 }
+
+/// The client's side is cut once the server says so.
+async fn cut_after<F: Future<Output = ()>>(
+    ehlo: &str,
+    batch: &[Transaction],
+    server: impl FnOnce(Peer, tokio::sync::oneshot::Sender<()>) -> F,
+) -> Vec<String> {
+    let (listener, target) = listen().await;
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let server = async { server(Peer::greet(&listener, ehlo).await, tell).await };
+    let client = async {
+        let target = Target { timeouts: patient(), ..target };
+        let mut connection = Connection::open(&target).await.unwrap();
+        let cut = async move { told.await.unwrap() };
+        let results = connection.send_until(batch, cut).await;
+        assert!(!connection.is_usable(), "nothing more may be sent");
+        results
+    };
+    show(&play(server, client).await)
+}
+
+/// Only a cut ends it.
+fn patient() -> Timeouts {
+    let limit = Duration::from_secs(600);
+    Timeouts {
+        mail: limit,
+        rcpt: limit,
+        data: limit,
+        data_block: limit,
+        data_done: limit,
+        ..short()
+    }
+}
+
+#[tokio::test]
+async fn a_cut_before_the_end_of_the_message_is_a_failure_and_no_doubt() {
+    let results = cut_after(PIPELINING, &small(), |mut peer, tell| async move {
+        peer.expect("MAIL RCPT DATA").await;
+        peer.say("250 a\r\n250 b\r\n").await;
+        tell.send(()).unwrap();
+        assert_eq!(peer.line().await, "", "not an octet of the body comes");
+    })
+    .await;
+    assert!(results[0].starts_with("10 failed: cut during DATA"), "{results:?}");
+    let large = [transaction(&"x".repeat(SIX_MIB), &["a@y.example"])];
+    let results = cut_after(PIPELINING, &large, |mut peer, tell| async move {
+        peer.expect("MAIL RCPT DATA").await;
+        peer.say("250 a\r\n250 b\r\n354 go\r\n").await;
+        peer.octets(100_000).await;
+        // Nobody reads on, so that the rest cannot be written.
+        tell.send(()).unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    })
+    .await;
+    assert!(results[0].starts_with("10 failed: cut during"), "{results:?}");
+}
+
+#[tokio::test]
+async fn a_cut_after_the_end_of_the_message_leaves_a_doubt_and_an_answer_stays_an_answer() {
+    let batch = [transaction("a\r\n", &["a@y.example"]), transaction("b\r\n", &["b@y.example"])];
+    let results = cut_after(PIPELINING, &batch, |mut peer, tell| async move {
+        peer.expect("MAIL RCPT DATA").await;
+        peer.say("250 a\r\n250 b\r\n354 go\r\n").await;
+        assert_eq!(peer.data().await, "a\r\n");
+        peer.say("250 taken\r\n").await;
+        peer.expect("MAIL RCPT DATA").await;
+        peer.say("250 a\r\n250 b\r\n354 go\r\n").await;
+        assert_eq!(peer.data().await, "b\r\n");
+        tell.send(()).unwrap();
+        assert_eq!(peer.line().await, "");
+    })
+    .await;
+    assert_eq!(results[0], "10 delivered");
+    assert!(results[1].starts_with("10 unknown: cut during end of message"), "{results:?}");
+}

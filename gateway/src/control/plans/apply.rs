@@ -87,6 +87,7 @@ impl Control {
         document.plan.blocked.clone_from(&judged.blocked);
         document.plan.confirm.clone_from(&judged.confirm);
         document.plan.checked_at = Some(self.now().to_string());
+        self.rails.count(&judged.blocked, &judged.left);
         if !judged.left.is_empty() {
             document.plan.overrides.clear();
             document.confirmed = None;

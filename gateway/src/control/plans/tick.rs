@@ -172,6 +172,7 @@ impl Control {
             Ok(judged) => judged,
             Err(error) => return self.fail(&kept, document, error.to_string()).await,
         };
+        self.rails.count(&judged.blocked, &judged.left);
         document.plan.blocked = judged.blocked;
         if !judged.left.is_empty() {
             let why: Vec<String> = judged.left.iter().map(|it| it.message.clone()).collect();
