@@ -26,6 +26,20 @@ impl Access {
         Some(principal)
     }
 
+    /// Whether this one would be let in again now, with the same rights: for what goes on for long.
+    /// Does not block, and does not count as a use.
+    pub fn is_still(&self, principal: &Principal, now: Timestamp) -> bool {
+        let Some(id) = &principal.id else { return true };
+        let memory = self.memory();
+        let session = memory.sessions.values().find(|it| it.id == *id && !self.is_over(it, now));
+        let token = || of_token(memory.tokens.values().find(|it| it.id == *id)?, now);
+        let present = match session {
+            Some(row) => of_session(&memory, &self.break_glass, row, now),
+            None => token(),
+        };
+        present.is_some_and(|it| it.role >= principal.role && it.limit == principal.limit)
+    }
+
     fn is_over(&self, row: &SessionRow, now: Timestamp) -> bool {
         row.expires_at <= now || now.since(row.last_used_at) >= self.settings.session_idle
     }

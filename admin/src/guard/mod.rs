@@ -40,7 +40,8 @@ pub(crate) async fn guarded(State(shared): App, mut request: Request, next: Next
     };
     if let Err(failure) = admit(&principal, &asked, &request) {
         let event = asked.event(&request).by(&principal);
-        if asked.is_audited(request.method()) {
+        if asked.is_audited(request.method()) && shared.access.note_refusal(source(&request), now())
+        {
             let event = event.alone("refused", failure.status(), failure.code());
             let _ = shared.record(event).await;
         }
@@ -106,7 +107,8 @@ impl Asked {
 
     /// What changes something, and what shows mail or much of the table.
     fn is_audited(&self, method: &Method) -> bool {
-        changes(method) || audit::REVEALING.contains(&self.action.as_str())
+        let is_nothing = self.route.as_ref().is_none_or(|it| it.as_str().contains("{*"));
+        (changes(method) && !is_nothing) || audit::REVEALING.contains(&self.action.as_str())
     }
 
     fn event(&self, request: &Request) -> access::Event {

@@ -18,7 +18,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use futures_util::stream;
-use tokio::sync::SemaphorePermit;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{PAGE_DEFAULT, page_rows, segment_of};
 use crate::extract::{By, Json as JsonBody, Query, Segment, Who, json};
@@ -53,9 +53,27 @@ async fn login(State(app): App, request: Request) -> Result<Response> {
     let source = source(&request).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     let login: Login = json(request).await?;
     let permit = turn(&app).await?;
-    let claimed = login.user.clone().unwrap_or_else(|| "token".to_owned());
-    let done = app.blocking(move |access| access.login(&login, source, now())).await;
-    drop(permit);
+    // Whoever hangs up in the middle is on record all the same.
+    let tracker = app.tracker().clone();
+    let done = tracker.spawn(async move { signed_in(&app, login, source, permit).await });
+    done.await.unwrap_or_else(|error| {
+        Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))
+    })
+}
+
+async fn signed_in(
+    app: &Shared,
+    login: Login,
+    source: IpAddr,
+    permit: OwnedSemaphorePermit,
+) -> Result<Response> {
+    // What was typed in the wrong field may be a secret: only names that exist are written down.
+    let claimed = match &login.user {
+        None => "token".to_owned(),
+        Some(name) if app.access.user(name).is_ok() => name.clone(),
+        Some(_) => "unknown".to_owned(),
+    };
+    let done = app.hashing(permit, move |access| access.login(&login, source, now())).await;
     let event = Event::new("POST /api/v1/session", "", &source.to_string()).claimed(&claimed);
     match done {
         Ok(logged_in) => {
@@ -67,7 +85,8 @@ async fn login(State(app): App, request: Request) -> Result<Response> {
             let failure = Failure::from(error);
             // A throttled attempt tells nothing new, and there may be thousands.
             if !throttled {
-                app.record(event.alone("login", failure.status(), failure.code())).await?;
+                let event = event.alone("login", failure.status(), failure.code());
+                app.record(event).await.map_err(|_| Failure::audit_unavailable())?;
             }
             Err(failure)
         }
@@ -90,8 +109,9 @@ pub(super) async fn admit_session(
 }
 
 /// A permit to hash a password, or 503.
-async fn turn(app: &Shared) -> Result<SemaphorePermit<'_>> {
-    let permit = tokio::time::timeout(HASHING_WAIT, app.hashing.acquire()).await;
+async fn turn(app: &Shared) -> Result<OwnedSemaphorePermit> {
+    let hashing = Arc::clone(&app.hashing).acquire_owned();
+    let permit = tokio::time::timeout(HASHING_WAIT, hashing).await;
     permit.ok().and_then(std::result::Result::ok).ok_or_else(|| {
         let detail = "too many people sign in at once";
         Failure::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).hint("try again soon")
@@ -193,8 +213,8 @@ async fn add_user(
     By(author): By,
     JsonBody(new): JsonBody<NewUser>,
 ) -> Result<Json<User>> {
-    let _permit = turn(&app).await?;
-    Ok(Json(app.blocking(move |access| access.add_user(new, &author.0, now())).await?))
+    let permit = turn(&app).await?;
+    Ok(Json(app.hashing(permit, move |access| access.add_user(new, &author.0, now())).await?))
 }
 
 /// `PATCH /api/v1/users/{name}`
@@ -218,9 +238,9 @@ async fn set_password(
     Segment(name): Segment,
     JsonBody(change): JsonBody<PasswordChange>,
 ) -> Result<Json<Done>> {
-    let _permit = turn(&app).await?;
-    let set = app.blocking(move |it| it.set_password(&name, &change, &principal, now())).await;
-    Ok(Json(set?))
+    let permit = turn(&app).await?;
+    let set = move |it: &::access::Access| it.set_password(&name, &change, &principal, now());
+    Ok(Json(app.hashing(permit, set).await?))
 }
 
 /// `POST /api/v1/users/{name}/totp`
