@@ -76,7 +76,14 @@ async fn finish(
     request: Request,
 ) -> Response {
     let (from, headers) = (address(&request), request.into_parts().0.headers);
-    let mut response = match try_finish(&app, query, from, &headers).await {
+    let theirs = headers.clone();
+    // Whoever hangs up in the middle is on record all the same.
+    let tracker = app.tracker().clone();
+    let done = tracker.spawn(async move { try_finish(&app, query, from, &theirs).await });
+    let done = done.await.unwrap_or_else(|error| {
+        Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))
+    });
+    let mut response = match done {
         Ok(logged_in) => welcome(&logged_in),
         Err(failure) => sorry(&headers, failure),
     };
