@@ -64,7 +64,9 @@ export function Attention({ stats }: { stats: Stats | undefined }): JSX.Element 
     ...(alerts.data?.alerts.filter((it) => it.state === "firing").map(byAlert) ?? []), ...(cut.data ? byCutover(cut.data) : []),
     ...(plans.data ?? []).map(byPlan), ...(directory.data ? byDirectory(directory.data) : []),
   ];
-  if (stats?.held_recipients) items.push({ key: "held", tone: "wait", label: "On hold", text: `${plural(stats.held_recipients, "recipient waits", "recipients wait")} for somebody's word`, to: "spool?state=held" });
+  // What a cutover holds goes on with its mailbox, and is told there.
+  const held = (stats?.held_recipients ?? 0) - (cut.data?.moves.reduce((sum, it) => sum + it.held_messages, 0) ?? 0);
+  if (held > 0) items.push({ key: "held", tone: "wait", label: "On hold", text: `${plural(held, "recipient waits", "recipients wait")} for somebody's word`, to: "spool?state=held" });
   const failed = all.find((it) => it.error && it.error.status !== 404);
   return (
     <section class="card" aria-labelledby="attention">

@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { type ApiError, api } from "../api/client.ts";
 import type { Configuration, ConfigurationDifference, ConfigurationKey, FieldError, Reloaded } from "../api/types.ts";
-import { count, plural } from "../lib/format.ts";
+import { capital, count, plural } from "../lib/format.ts";
 import { asError, useResource } from "../lib/resource.ts";
 import { query, setQuery } from "../lib/router.ts";
 import { may } from "../lib/session.ts";
@@ -35,7 +35,7 @@ function Row({ it }: { it: ConfigurationKey }): JSX.Element {
     <tr>
       <th scope="row"><code>{it.name}</code></th>
       <td><Value it={it} />{isChanged(it) && usual && <><br /><span class="muted small">else {it.default ? <code>{usual}</code> : usual}</span></>}</td>
-      <td class="muted">{it.about} <span class="small">{it.wants}. {it.takes === "restart" ? "Takes a restart." : ""}{it.line ? ` Line ${it.line}.` : ""}</span></td>
+      <td class="muted">{it.about} <span class="small">{capital(it.wants)}. {it.takes === "restart" ? "Takes a restart." : ""}{it.line ? ` Line ${it.line}.` : ""}</span></td>
     </tr>
   );
 }

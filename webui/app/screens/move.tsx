@@ -22,6 +22,8 @@ import { ActionDialog, type Wish } from "./queue_action.tsx";
 
 const POLL_MS = 2000;
 const HELD_SHOWN = 50;
+/** Who holds mail that no operator can release. */
+const CUTOVER = "cutover";
 
 function ResolveDialog({ move, it, delivered, close, done }: { move: Move; it: InDoubt; delivered: boolean; close: () => void; done: () => void }): JSX.Element {
   const [evidence, setEvidence] = useState("");
@@ -130,7 +132,7 @@ function Held({ move }: { move: Move }): JSX.Element | null {
   const list = useResource(`held ${move.address} ${move.generation}`, (signal) => api.get<QueueList>("/queue", { recipient: move.address, state: "held", limit: HELD_SHOWN }, signal), POLL_MS * 2);
   const messages = list.data?.messages ?? [];
   if (move.held_messages === 0 && messages.length === 0) return null;
-  const byPeople = messages.some((it) => it.recipients.some((one) => one.held_by && !one.held_by.startsWith("table")));
+  const byPeople = messages.some((it) => it.recipients.some((one) => one.held_by && one.held_by !== CUTOVER));
   return (
     <section class="card" aria-labelledby="held">
       <div class="card-head"><h2 id="held" class="grow">Mail on hold</h2><a href={href(`spool?state=held&recipient=${encodeURIComponent(move.address)}`)}>In the spool</a>

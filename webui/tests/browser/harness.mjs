@@ -174,7 +174,7 @@ export async function shot(page, name) {
 export const NOBODY = "127.0.0.1:9";
 
 /** The configuration of a gateway with two sites, and whatever `more` says. */
-const configuration = ({ onPrem = NOBODY, cloud = NOBODY, unlisted = "reject", more = "" }) => `[server]
+const configuration = ({ onPrem = NOBODY, cloud = NOBODY, unlisted = "reject", bind = "127.0.0.1:0", more = "" }) => `[server]
 hostname = "gw.console.example"
 data_dir = "data"
 data_threads = 1
@@ -197,10 +197,10 @@ name = "contoso.example"
 unlisted = "${unlisted}"
 
 [admin]
-bind = "127.0.0.1:0"
+bind = "${bind}"
 ${more}`;
 
-/** `causeway serve` with an empty table. Files of `files` are beside its configuration. */
+/** `causeway serve` with an empty table. Files of `files` are beside its configuration, to which `more` is added. */
 export async function serve({ files = {}, ...wanted } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "causeway-console-"));
   const config = join(folder, "causeway.toml");

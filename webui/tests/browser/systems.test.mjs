@@ -10,6 +10,11 @@ import { browser, focused, open, rig, shot, tabTo, until, visit } from "./harnes
 const STAFF = Array.from({ length: 30 }, (_, n) => `staff${n}@contoso.example`);
 const staff = (addresses) => `address\n${addresses.join("\n")}\n`;
 const MORE = `
+[[relay_domain]]
+name = "fabrikam.example"
+unlisted = "reject"
+directory = ["staff"]
+
 [directory.staff]
 kind = "csv"
 file = "staff.csv"
@@ -25,7 +30,7 @@ let chrome;
 let gateway;
 before(async () => {
   const rows = ["anna", "bert", "carla"].map((it) => `${it}@contoso.example,on_prem,on_prem,one`);
-  [chrome, gateway] = await Promise.all([browser(), rig({ rows: [...rows, "ops@contoso.example,cloud,cloud,"], files: { "staff.csv": staff(STAFF) }, more: MORE })]);
+  [chrome, gateway] = await Promise.all([browser(), rig({ rows: [...rows, "ops@contoso.example,cloud,cloud,", "zoe@fabrikam.example,on_prem,on_prem,"], files: { "staff.csv": staff(STAFF) }, more: MORE })]);
   await gateway.call("PUT", "/table/entries/bert@contoso.example?reason=Bert+moves", { home: "cloud", state: "cloud" });
   await gateway.call("DELETE", "/table/entries/carla@contoso.example?reason=Carla+leaves");
   await gateway.call("POST", "/users", { name: "vera", password: "long enough for vera", role: "operator" });
@@ -51,7 +56,7 @@ test("directory: read by mouse, searched by keyboard, and what differs from the 
   await button(page, "Read staff now").click();
   await page.getByText(/Added 0, changed 0, removed 0 of 30 entries/).waitFor();
   const drift = page.getByRole("region", { name: "Where table and directories disagree" });
-  await drift.getByRole("row", { name: /anna@contoso.example.*In no directory/ }).waitFor();
+  await drift.getByRole("row", { name: /zoe@fabrikam.example.*In no directory/ }).waitFor();
   await page.getByRole("heading", { level: 1 }).focus();
   await page.keyboard.press("/");
   await page.keyboard.type("staff17");
@@ -113,14 +118,14 @@ test("changes: back to an older version, by keyboard", async () => {
 
 test("routes: an older table by keyboard, what differs from now, and back", async () => {
   const { page, close } = await open(chrome, gateway, { place: "routes" });
-  await page.getByText("4 mailboxes.").waitFor();
+  await page.getByText("5 mailboxes.").waitFor();
   await press(page, "Older tables…");
   await focused(page, "dialog input");
   await page.keyboard.type("3");
   await page.keyboard.press("Enter");
   const bar = page.getByRole("region", { name: "Past table" });
   await bar.getByText("This is the table as of version 3.").waitFor();
-  await page.getByText("3 mailboxes.").waitFor();
+  await page.getByText("4 mailboxes.").waitFor();
   await page.getByRole("row", { name: /bert@contoso.example Cloud/ }).waitFor();
   assert.equal(await page.getByText("carla@contoso.example").count(), 0);
   assert.equal(await page.getByRole("checkbox").count(), 0, "nothing can be edited");
@@ -140,7 +145,7 @@ test("routes: an older table by keyboard, what differs from now, and back", asyn
   await page.getByRole("heading", { name: "Roll back to version 2" }).waitFor();
   await page.keyboard.press("Escape");
   await press(page, "Back to now");
-  await page.getByText("4 mailboxes.").waitFor();
+  await page.getByText("5 mailboxes.").waitFor();
   await page.getByLabel("Select bert@contoso.example").waitFor();
   await close();
 });
