@@ -7,7 +7,7 @@ import { type Resource, useResource } from "../lib/resource.ts";
 import { href } from "../lib/router.ts";
 import { table } from "../lib/table.ts";
 import { Badge, type Tone } from "../ui/badge.tsx";
-import { Empty, Failure, Skeleton } from "../ui/states.tsx";
+import { Empty, Failure, isLost, Skeleton } from "../ui/states.tsx";
 import { At, now } from "../ui/time.tsx";
 import { isBlocked, PLAN_STATES } from "./plans.tsx";
 
@@ -71,12 +71,12 @@ export function Attention({ stats }: { stats: Stats | undefined }): JSX.Element 
   return (
     <section class="card" aria-labelledby="attention">
       <div class="card-head"><h2 id="attention" class="grow">Wants a person</h2><a href={href("alerts")}>All alerts</a></div>
-      {failed?.error && <Failure error={failed.error} retry={failed.reload} at={failed.at} />}
+      {failed?.error && !isLost(failed.error) && <Failure error={failed.error} retry={failed.reload} at={failed.at} />}
       {items.length > 0 ? (
-        <ul class="plain">{items.map((it) => (
+        <ul class={`plain${failed ? " stale" : ""}`}>{items.map((it) => (
           <li key={it.key} class="attention"><a href={href(it.to)}><Badge state={it.label} as={it.tone} label={it.label} /><span class="grow">{it.text}</span>{it.when && <span class="muted small number">{it.when}</span>}</a></li>
         ))}</ul>
-      ) : all.some((it) => it.data === undefined && !it.error) ? <Skeleton rows={2} /> : <Empty title="Nothing waits for a person">No alert fires, no plan and no mail waits for a decision.</Empty>}
+      ) : failed ? <Empty title="Not known">Not everything could be asked: nobody can say that nothing waits.</Empty> : all.some((it) => it.data === undefined && !it.error) ? <Skeleton rows={2} /> : <Empty title="Nothing waits for a person">No alert fires, no plan and no mail waits for a decision.</Empty>}
     </section>
   );
 }

@@ -8,7 +8,7 @@ import { href } from "../lib/router.ts";
 import { table } from "../lib/table.ts";
 import { Badge } from "../ui/badge.tsx";
 import { Head } from "../ui/shell.tsx";
-import { Empty, Failure, Loaded } from "../ui/states.tsx";
+import { Empty, Failure, isLost, Loaded } from "../ui/states.tsx";
 import { At } from "../ui/time.tsx";
 import { Attention } from "./attention.tsx";
 import { Counts } from "./changes.tsx";
@@ -54,9 +54,9 @@ export function Overview(): JSX.Element {
   return (
     <>
       <Head title="Overview" about={stats.data ? `Up for ${span(stats.data.uptime_seconds)}. ${plural(stats.data.table_entries, "mailbox", "mailboxes")} in the table.` : undefined} />
-      {stats.error && <Failure error={stats.error} retry={stats.reload} at={stats.at} />}
+      {stats.error && !isLost(stats.error) && <Failure error={stats.error} retry={stats.reload} at={stats.at} />}
       <SiteStrip list={sites} />
-      <div class="board"><Attention stats={stats.data} /><Waiting now={stats.data} /></div>
+      <div class="board"><Attention stats={stats.data} /><div class={stats.error ? "stale" : undefined}><Waiting now={stats.data} /></div></div>
       <Throughput stats={stats.data} />
       <section class="card" aria-labelledby="changes-title">
         <div class="card-head"><h2 id="changes-title" class="grow">Last changes of the table</h2><a href={href("changes")}>All changes</a></div>

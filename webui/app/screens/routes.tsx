@@ -17,7 +17,7 @@ import { Input, Select } from "../ui/field.tsx";
 import { type Column, Grid } from "../ui/grid.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { Head } from "../ui/shell.tsx";
-import { Empty, Failure, FilteredEmpty, Skeleton } from "../ui/states.tsx";
+import { Empty, Failure, FilteredEmpty, isLost, Skeleton } from "../ui/states.tsx";
 import { At } from "../ui/time.tsx";
 import { announce, toast } from "../ui/toast.tsx";
 import { download } from "./download.ts";
@@ -197,8 +197,8 @@ export function Routes(): JSX.Element {
       </Head>
       {past && <PastBar key={past} generation={Number(past)} />}
       <Filters />
-      {error && <Failure error={error} retry={refresh} />}
-      {!pages.loaded ? (error ? null : <Skeleton rows={12} />) : total === 0 ? (
+      {error && !isLost(error) && <Failure error={error} retry={refresh} />}
+      {!pages.loaded ? (isLost(error) ? <div class="card"><Empty title="Not known" /></div> : error ? null : <Skeleton rows={12} />) : total === 0 ? (
         past && !filter ? <Empty title="The table was empty then" /> : filter ? <FilteredEmpty what="mailboxes" clear={clearFilters} />
           : <Empty title="The table is empty" action={<a class="button" href={href("plans?import=1")}>Import a file</a>}>Every recipient is handled as its domain says for addresses that are not listed. Import a CSV file, or add mailboxes one by one.</Empty>
       ) : (

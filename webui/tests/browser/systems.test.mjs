@@ -263,3 +263,21 @@ test("settings: a key is found, and the file that says something else is told an
   writeFileSync(path, before_);
   await close();
 });
+
+// The last one: it ends the gateway.
+test("a gateway that is gone is told once, and nothing is claimed of it", async () => {
+  const { page, close } = await open(chrome, gateway);
+  await page.getByRole("region", { name: "The last hour" }).getByText("messages").waitFor();
+  gateway.stop();
+  const alert = page.getByRole("alert").filter({ hasText: "The gateway cannot be reached." });
+  await alert.waitFor();
+  await page.locator(".header .badge", { hasText: "No connection" }).waitFor();
+  await until("the figures are grey", async () => (await page.locator(".stale").count()) >= 3);
+  await until("nobody says that nothing waits", async () => (await page.getByText("Nothing waits for a person").count()) === 0);
+  assert.equal(await alert.count(), 1);
+  await shot(page, "gone");
+  await visit(page, "moves", "Moves");
+  await page.getByText("Not known").first().waitFor();
+  assert.equal(await alert.count(), 1);
+  await close();
+});

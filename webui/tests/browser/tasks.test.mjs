@@ -188,7 +188,9 @@ test("overview: what was sent is on it", async () => {
   const { page, close } = await open(chrome, gateway);
   await page.getByRole("heading", { level: 1, name: "Overview" }).waitFor();
   await page.getByRole("list", { name: "Sites" }).getByText("Cloud").waitFor();
-  await page.getByText("since the start").first().waitFor();
+  const hour = page.getByRole("region", { name: "The last hour" });
+  await until("what was sent is in the hour", async () => Number((await hour.locator(".value").first().textContent()).replace(/\D/g, "")) > 0, 25_000);
+  await hour.getByRole("img", { name: /^Accepted: \d+ messages in the last hour/ }).waitFor();
   await tabTo(page, 'main a[href$="/spool"]');
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { level: 1, name: "Spool" }).waitFor();
