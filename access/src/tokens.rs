@@ -125,6 +125,7 @@ pub(crate) fn of_token(row: &TokenRow, now: Timestamp) -> Option<Principal> {
         id: Some(row.id.clone()),
         expires_at: row.expires_at,
         second_factor: None,
+        vouched: None,
     })
 }
 
@@ -138,6 +139,7 @@ pub(crate) fn break_glass() -> Principal {
         id: None,
         expires_at: None,
         second_factor: None,
+        vouched: None,
     }
 }
 

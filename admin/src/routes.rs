@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ::access::{Access, AccessError, Event};
+use ::oidc::Provider;
 use api::path;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
@@ -18,7 +19,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::console;
 use crate::guard::guarded;
-use crate::handlers::{access, health, moves, plans, queue, recipients, site, table, trace, watch};
+use crate::handlers::{
+    access, health, moves, oidc, plans, queue, recipients, site, table, trace, watch,
+};
 use crate::help;
 use crate::metrics::AdminMetrics;
 use crate::openapi;
@@ -44,6 +47,7 @@ pub(crate) struct Shared {
     /// Passwords hashed at the same time: each takes memory.
     pub(crate) hashing: Arc<Semaphore>,
     pub(crate) metrics: AdminMetrics,
+    pub(crate) oidc: Option<Arc<Provider>>,
 }
 
 pub(crate) type App = State<Arc<Shared>>;
@@ -107,13 +111,14 @@ pub fn router(
     access: Arc<Access>,
     registry: Registry,
     tracker: TaskTracker,
+    oidc: Option<Arc<Provider>>,
 ) -> Result<(Router, AdminMetrics), prometheus::Error> {
     let metrics = AdminMetrics::register(&registry)?;
     let imports = Arc::new(Semaphore::new(IMPORTS_MAX));
     let hashing = Arc::new(Semaphore::new(HASHING_MAX));
     let metrics_too = metrics.clone();
     let shared =
-        Shared { backend, registry, imports, tracker, access, hashing, metrics: metrics_too };
+        Shared { backend, registry, imports, tracker, access, hashing, metrics: metrics_too, oidc };
     let shared = Arc::new(shared);
     let router = open()
         .merge(console::routes())
@@ -168,6 +173,7 @@ fn closed(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .merge(moves::routes())
         .merge(recipients::routes())
         .merge(access::routes())
+        .merge(oidc::routes())
         .merge(watch::routes())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .route(path::IMPORT, import)

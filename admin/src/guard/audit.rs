@@ -211,6 +211,10 @@ fn details(principal: &Principal, request: &Request, body: Option<&Bytes>) -> St
         let author: String = author.to_str().unwrap_or_default().chars().take(128).collect();
         kept.insert("author".into(), author.into());
     }
+    if let Some((issuer, subject)) = principal.vouched() {
+        kept.insert("issuer".into(), issuer.into());
+        kept.insert("subject".into(), subject.into());
+    }
     let query = request.uri().query().unwrap_or_default();
     // As the handlers read it, and apart from the body: one cannot pass for the other.
     let asked: Map<String, Value> = form_urlencoded::parse(query.as_bytes())

@@ -19,7 +19,7 @@ use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-pub(crate) use identify::{COOKIE_NAME, Peer, check_site, now, source};
+pub(crate) use identify::{COOKIE_NAME, Peer, check_site, cookie, now, source};
 
 use crate::endpoints::{Endpoint, Need, endpoints};
 use crate::problem::Failure;
@@ -61,7 +61,7 @@ async fn refused(shared: &Shared, event: access::Event, unknown: identify::Unkno
 }
 
 fn admit(principal: &Principal, asked: &Asked, request: &Request) -> Result<(), Failure> {
-    if principal.via() == api::Via::Session && changes(request.method()) {
+    if principal.is_session() && changes(request.method()) {
         identify::check_csrf(request.headers())?;
     }
     if !asked.need.is_met_by(principal.role()) {

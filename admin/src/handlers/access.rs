@@ -77,15 +77,8 @@ async fn signed_in(
     let event = Event::new("POST /api/v1/session", "", &source.to_string()).claimed(&claimed);
     match done {
         Ok(logged_in) => {
-            let event = event.by(&logged_in.principal).alone("login", 200, "");
-            if app.record(event).await.is_err() {
-                let (id, who) = (logged_in.principal.id().map(str::to_owned), logged_in.principal);
-                let _ = app
-                    .blocking(move |it| it.end_session(&id.unwrap_or_default(), &who, now()))
-                    .await;
-                return Err(Failure::audit_unavailable());
-            }
-            Ok(welcome(logged_in))
+            let logged_in = admit_session(&app, event, logged_in).await?;
+            Ok(private(&session_cookie(&logged_in), Json(logged_in.whoami)))
         }
         Err(error) => {
             let throttled = matches!(error, LoginError::Throttled(_));
@@ -100,6 +93,21 @@ async fn signed_in(
     }
 }
 
+/// The session that has begun is on record, or ends.
+pub(super) async fn admit_session(
+    app: &Shared,
+    event: Event,
+    logged_in: LoggedIn,
+) -> Result<LoggedIn> {
+    let event = event.by(&logged_in.principal).alone("login", 200, "");
+    if app.record(event).await.is_ok() {
+        return Ok(logged_in);
+    }
+    let (id, who) = (logged_in.principal.id().map(str::to_owned), logged_in.principal);
+    let _ = app.blocking(move |it| it.end_session(&id.unwrap_or_default(), &who, now())).await;
+    Err(Failure::audit_unavailable())
+}
+
 /// A permit to hash a password, or 503.
 async fn turn(app: &Shared) -> Result<OwnedSemaphorePermit> {
     let hashing = Arc::clone(&app.hashing).acquire_owned();
@@ -110,13 +118,10 @@ async fn turn(app: &Shared) -> Result<OwnedSemaphorePermit> {
     })
 }
 
-fn welcome(logged_in: LoggedIn) -> Response {
-    let LoggedIn { whoami, cookie, expires_in, .. } = logged_in;
+pub(super) fn session_cookie(logged_in: &LoggedIn) -> String {
+    let LoggedIn { cookie, expires_in, .. } = logged_in;
     let max_age = expires_in.as_secs();
-    let cookie = format!(
-        "{COOKIE_NAME}={cookie}; Path=/; HttpOnly; Secure; SameSite=Strict; Max-Age={max_age}"
-    );
-    private(&cookie, Json(whoami))
+    format!("{COOKIE_NAME}={cookie}; Path=/; HttpOnly; Secure; SameSite=Strict; Max-Age={max_age}")
 }
 
 /// With a cookie, and not for any cache.
@@ -167,7 +172,7 @@ async fn whoami(Who(principal): Who) -> Json<Whoami> {
 
 /// `DELETE /api/v1/session`: with a token there is none to end.
 async fn logout(State(app): App, Who(principal): Who) -> Result<Response> {
-    if principal.via() != api::Via::Session {
+    if !principal.is_session() {
         let detail = "this call came with a token, and not by a session";
         return Err(Failure::new(StatusCode::CONFLICT, "refused", detail)
             .hint("DELETE /api/v1/tokens/{id} revokes a token"));
