@@ -54,6 +54,11 @@ fn what_was_altered_afterwards_shows() {
         ("DELETE FROM entry WHERE key LIKE 'bert%'", 3),
         ("DELETE FROM generation WHERE generation = 2", 3),
         ("UPDATE generation SET hash = zeroblob(32) WHERE generation = 2", 2),
+        (
+            "INSERT INTO entry (key, address, home, state, changed_at, generation) \
+             VALUES ('eve@x.example', 'eve@x.example', 'cloud', 'cloud', 1, 99)",
+            99,
+        ),
     ] {
         let bench = Bench::new();
         three(&bench);
@@ -178,4 +183,13 @@ fn plans_are_listed_and_the_old_ones_make_room() {
     assert!(bench.directory.step_plan(&step).unwrap());
     assert!(!bench.directory.step_plan(&step).unwrap(), "somebody was faster");
     assert_eq!(bench.directory.plan(1).unwrap(), None);
+}
+
+/// A look at years of history must not hold a cutover's end.
+#[test]
+fn an_edit_does_not_wait_for_a_look_at_the_past() {
+    let bench = Bench::new();
+    three(&bench);
+    let _looking = bench.directory.past_store();
+    bench.edit("address,home\ncarl@contoso.example,on_prem\n").unwrap();
 }

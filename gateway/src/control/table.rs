@@ -42,7 +42,7 @@ impl Control {
 
     /// Walks the table in the order of its keys; bounded by the page, not by the table.
     pub(super) async fn list_entries(&self, query: ListQuery) -> Result<EntryList, BackendError> {
-        let table = self.routes.directory().snapshot();
+        let table = self.table_at(query.generation).await?;
         let limit = page_limit(query.limit);
         if let Some(offset) = query.offset {
             let listings = Arc::clone(&self.listings);
@@ -332,6 +332,7 @@ fn put(
     // An edit by an alias is an edit of its mailbox.
     let named = before.map_or(parsed, |it| it.address);
     let mut put = Put::new(named, home, domains);
+    put.home_said = patch.home.is_some();
     if let Some(state) = patch.state {
         put.state = StateRule::Is(move_state(state));
     }

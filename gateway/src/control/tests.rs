@@ -9,10 +9,10 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
 
-use admin::{Author, Backend as _};
+use admin::{Author, Backend as _, BackendError};
 use api::{
-    Action, ActionRequest, HistoryQuery, ImportOptions, OverrideRequest, OverrideTo, Selector,
-    SiteState,
+    Action, ActionRequest, HistoryQuery, ImportOptions, ListQuery, OverrideRequest, OverrideTo,
+    Selector, SiteState,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -23,7 +23,7 @@ use crate::Shards;
 use crate::run::{Started, start};
 
 /// Two sites at which nobody listens; port 9 is discard.
-pub(super) const CONFIG: &str = r#"
+pub(crate) const CONFIG: &str = r#"
 [server]
 hostname = "gw.example"
 data_dir = "DIR"
@@ -53,7 +53,7 @@ free_inodes_min = 0
 segment_bytes = "4MiB"
 "#;
 
-pub(super) struct Gateway {
+pub(crate) struct Gateway {
     started: Option<Started>,
     shards: Option<Shards>,
     runtime: Runtime,
@@ -64,7 +64,7 @@ impl Gateway {
         Self::start_with(dir, CONFIG)
     }
 
-    pub(super) fn start_with(dir: &Path, config: &str) -> Self {
+    pub(crate) fn start_with(dir: &Path, config: &str) -> Self {
         let path = dir.join("causeway.toml");
         let text = config.replace("DIR", &dir.display().to_string());
         std::fs::write(&path, text).unwrap();
@@ -75,11 +75,11 @@ impl Gateway {
         Self { started: Some(started), shards: Some(shards), runtime }
     }
 
-    pub(super) fn control(&self) -> Arc<Control> {
+    pub(crate) fn control(&self) -> Arc<Control> {
         Arc::clone(&self.started.as_ref().unwrap().control)
     }
 
-    pub(super) fn ask<T>(&self, question: impl Future<Output = T>) -> T {
+    pub(crate) fn ask<T>(&self, question: impl Future<Output = T>) -> T {
         self.runtime.block_on(question)
     }
 }
@@ -205,6 +205,30 @@ fn the_history_has_every_edit_with_its_author_and_reason() {
     assert_eq!((last.added, last.changed, last.removed), (2, 0, 0));
     let info = gateway.ask(control.table()).unwrap();
     assert_eq!((info.generation, info.changed_at.as_ref()), (last.generation, Some(&last.at)));
+}
+
+#[test]
+fn a_list_can_be_that_of_an_older_table() {
+    let dir = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(dir.path());
+    let control = gateway.control();
+    let csv = "address,home\nanna@contoso.example,cloud\nbert@contoso.example,cloud\n";
+    gateway.ask(control.import(csv.into(), ImportOptions::default(), author())).unwrap();
+    let csv = "address,home\nanna@contoso.example,on_prem\n";
+    let options = ImportOptions { replace: true, ..ImportOptions::default() };
+    gateway.ask(control.import(csv.into(), options, author())).unwrap();
+    for offset in [None, Some(0)] {
+        let homes = |generation| {
+            let query = ListQuery { generation, offset, ..ListQuery::default() };
+            let list = gateway.ask(control.entries(query))?;
+            let homes: Vec<String> = list.entries.into_iter().map(|it| it.home).collect();
+            Ok::<_, BackendError>((list.generation, homes))
+        };
+        assert_eq!(homes(Some(1)).unwrap(), (1, vec!["cloud".to_owned(); 2]));
+        assert_eq!(homes(None).unwrap(), (2, vec!["on_prem".to_owned()]));
+        assert_eq!(homes(Some(1)).unwrap().0, 1, "again, beside the present one");
+        assert!(homes(Some(3)).is_err(), "there is none yet");
+    }
 }
 
 #[test]

@@ -216,3 +216,17 @@ fn of_rows_that_go_back_those_stay_that_somebody_changed_or_whose_alias_is_given
     assert_eq!((home("dora@contoso.example"), gone.len()), (None, 4));
     assert!(before.carry_what_fits(Vec::new(), at).rows.is_empty());
 }
+
+/// Somebody looked, and somebody else was faster: the home is not set back.
+#[test]
+fn a_home_that_is_not_said_is_the_one_of_now() {
+    let before = table("a@contoso.example cloud state=cloud");
+    let Edit::Put(mut put) = edit("a@contoso.example on_prem note=n") else { panic!("a row") };
+    put.home_said = false;
+    let changes = before.plan(&[Edit::Put(put.clone())], Timestamp::from_micros(2)).unwrap();
+    let want = "table 2 with 1\na@contoso.example cloud cloud note=n since 2\n";
+    assert_eq!(shown(&before.apply(&changes)), want);
+    let gone = [Edit::Remove(address("a@contoso.example").key()), Edit::Put(put)];
+    let problems = before.plan(&gone, Timestamp::from_micros(2)).unwrap_err();
+    assert_eq!(problems[0].column, "home");
+}

@@ -1,12 +1,14 @@
 //! Approve, cancel, apply: what people do to a plan.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use admin::{Author, BackendError};
 use api::{ApplyRequest, Canary, CanaryProgress, Plan, PlanState, RailOverride};
 use directory::{Application, ApplyError, Because, Committed};
 use router::RowChange;
 
+use super::canary::keys;
 use super::document::{Document, Kept, Verdict, meanwhile, name};
 use super::judge::{Court, Judged, Pass, rows_changed};
 use crate::control::Control;
@@ -177,7 +179,7 @@ impl Control {
             return self.put(kept, document, rows, signed, applied).await;
         };
         let (now, part) = (self.now(), rows[..n].to_vec());
-        let planned = planned(&part);
+        let (planned, watched) = (planned(&part), keys(&part));
         let begun = move |document: &mut Document, done: &Committed| {
             count_what_was_so(&mut document.plan, planned, done);
             document.plan.state = PlanState::Canary;
@@ -188,7 +190,13 @@ impl Control {
                 ..CanaryProgress::default()
             });
         };
-        self.put(kept, document, part, signed, begun).await
+        let plan = self.put(kept, document, part, signed, begun).await?;
+        // At once: mail of the next moment counts as well.
+        if let Some(progress) = &plan.canary_progress {
+            let watch = self.delivery.watch_outcomes(watched, progress.generation);
+            self.planner.watch(kept.id, watch, (0, 0), Duration::ZERO);
+        }
+        Ok(plan)
     }
 
     /// Rows into the table and the plan into its new state, together or not at all.

@@ -296,7 +296,7 @@ impl Control {
 fn draft(
     table: &Table,
     edits: &[Edit],
-    at: mail::Timestamp,
+    at: Timestamp,
     remarks: Vec<String>,
 ) -> Result<Draft, BackendError> {
     let changes = table.plan(edits, at).map_err(edit_problems)?;
