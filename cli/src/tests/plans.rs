@@ -130,7 +130,7 @@ async fn what_a_generation_did_is_shown_and_taken_back() {
     )
     .await;
     check(&desk, "route plans --state cancelled --json", expect![[r#"
-        {"id":"p2","state":"cancelled","base_generation":2,"generation":null,"author":"maria","approvers":[],"reason":null,"ticket":null,"created_at":"2026-01-05T08:00:00.000000Z","not_before":null,"canary":null,"canary_progress":null,"added":0,"changed":1,"removed":1,"unchanged":0,"impact":[{"domain":"contoso.example","from":"cloud","to":"on_prem","n":1},{"domain":"contoso.example","from":"cloud","to":"on_prem","n":1}],"blocked":[],"warnings":[],"remarks":[],"checked_at":"2026-01-05T08:00:00.000000Z","confirm":null,"second_person":false,"overrides":[],"plan_hash":"0000000000000000000000000000000000000000000000000000000000000000","expires_at":"2026-02-04T08:00:00.000000Z","failure":null}
+        {"id":"p2","state":"cancelled","base_generation":2,"generation":null,"author":"maria","approvers":[],"reason":null,"ticket":null,"created_at":"2026-01-05T08:00:00.000000Z","not_before":null,"canary":null,"canary_progress":null,"added":0,"changed":1,"removed":1,"unchanged":0,"impact":[{"domain":"contoso.example","from":"cloud","to":"on_prem","n":1,"effect":"moves"},{"domain":"contoso.example","from":"cloud","to":"on_prem","n":1,"effect":"moves"}],"blocked":[],"warnings":[],"remarks":[],"checked_at":"2026-01-05T08:00:00.000000Z","confirm":null,"second_person":false,"overrides":[],"plan_hash":"0000000000000000000000000000000000000000000000000000000000000000","expires_at":"2026-02-04T08:00:00.000000Z","failure":null}
         exit 0
     "#]]).await;
     check(&desk, "route verify", expect![[r#"

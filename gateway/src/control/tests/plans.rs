@@ -395,11 +395,12 @@ fn history(gateway: &Gateway) -> Vec<api::Generation> {
 /// A gateway whose site `cloud` is `site`, with a plan of ten rows of which five go first.
 fn canary(dir: &Path, site: &FakeSite, after: u32) -> (Gateway, String) {
     let gateway = Gateway::start_with(dir, &at(site));
-    let id = canary_at(&gateway, after);
+    let id = canary_at(&gateway, after, || ());
     (gateway, id)
 }
 
-fn canary_at(gateway: &Gateway, after: u32) -> String {
+/// `meanwhile`: between the plan and its application.
+fn canary_at(gateway: &Gateway, after: u32, meanwhile: impl FnOnce()) -> String {
     let canary = Canary {
         recipients: Some(5),
         percent: None,
@@ -409,6 +410,7 @@ fn canary_at(gateway: &Gateway, after: u32) -> String {
     };
     let wish = PlanRequest { canary: Some(canary), ..request(moves(10, "cloud")) };
     let made = gateway.ask(gateway.control().make_plan(wish, author())).unwrap();
+    meanwhile();
     let begun = apply(gateway, &made.id, ApplyRequest::default()).unwrap();
     assert_eq!(begun.state, PlanState::Canary);
     assert_eq!(home(gateway, "user004@contoso.example").as_deref(), Some("cloud"));
@@ -454,8 +456,9 @@ fn a_canary_goes_back_but_for_rows_that_others_changed_before_or_since() {
     let dir = tempfile::tempdir().unwrap();
     let site = FakeSite::start(false);
     let gateway = Gateway::start_with(dir.path(), &at(&site));
-    edit(&gateway, vec![set("user000@contoso.example", "cloud")]).unwrap();
-    let id = canary_at(&gateway, 50);
+    let id = canary_at(&gateway, 50, || {
+        edit(&gateway, vec![set("user000@contoso.example", "cloud")]).unwrap();
+    });
     let note = api::EntryPatch { note: Some(Some("a word".into())), ..api::EntryPatch::default() };
     let address = "user001@contoso.example".to_owned();
     edit(&gateway, vec![api::TableEdit::Set { address, entry: note }]).unwrap();
@@ -495,7 +498,7 @@ fn mail_that_would_go_in_circles_is_as_bad_as_a_bounce() {
 
 /// Puts words into the document of a plan, as an earlier run would have left them.
 fn written(gateway: &Gateway, id: &str, field: &str, value: serde_json::Value) {
-    let directory = std::sync::Arc::clone(gateway.control().routes.directory());
+    let directory = Arc::clone(gateway.control().routes.directory());
     // The gateway looks after the plan all the time, and may be faster.
     for _ in 0..100 {
         let stored = directory.plan(id[1..].parse().unwrap()).unwrap().unwrap();
