@@ -50,6 +50,8 @@ pub struct Access {
     memory: RwLock<Memory>,
     disk: Mutex<(Store, Chain)>,
     running: Mutex<Running>,
+    /// By which sessions of an identity provider count; `None`: none does.
+    pub(crate) rules: Option<String>,
 }
 
 /// All of it: accounts, tokens and sessions are few.
@@ -98,7 +100,15 @@ impl Access {
             memory: RwLock::new(memory),
             disk: Mutex::new((store, chain)),
             running: Mutex::default(),
+            rules: None,
         })
+    }
+
+    /// Sessions that an identity provider vouched for under these rules count, others are over.
+    #[must_use]
+    pub fn with_rules(mut self, rules: Option<String>) -> Self {
+        self.rules = rules;
+        self
     }
 
     pub fn metrics(&self) -> &AccessMetrics {

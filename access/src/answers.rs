@@ -13,6 +13,8 @@ use crate::{Access, AccessError};
 pub(crate) const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
 /// Keys at once. Beyond, new ones are refused: to forget one early would break the promise.
 const KEYS_MAX: u64 = 10_000;
+/// Of one actor, so that nobody takes those of the others.
+const KEYS_OF_ONE_MAX: u64 = 2_000;
 /// Bytes of an answer's body; of a longer one only the status is kept.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 
@@ -70,12 +72,24 @@ impl Access {
                 let detail = format!("{KEYS_MAX} Idempotency-Keys are remembered already");
                 return Err(AccessError::Full(detail));
             }
+            if store.answers_of(&question.actor)? >= KEYS_OF_ONE_MAX {
+                let detail = format!(
+                    "{KEYS_OF_ONE_MAX} Idempotency-Keys of {} are remembered already",
+                    question.actor
+                );
+                return Err(AccessError::Full(detail));
+            }
             let row = AnswerRow { body_hash: hash, status: None, headers: vec![], body: None };
             store.put_answer(question, &row, now)?;
             self.running().insert(question.clone());
             self.metrics.answers.set(i64::try_from(n + 1).unwrap_or(i64::MAX));
             Ok(Claim::New(hash))
         })
+    }
+
+    /// Whoever did it came to no end: to ask again will say so.
+    pub fn give_up(&self, question: &Question) {
+        self.running().remove(question);
     }
 
     fn known(&self, question: &Question, row: AnswerRow, hash: Hash) -> Claim {

@@ -31,6 +31,7 @@ mod time;
 mod tokens;
 mod totp;
 mod users;
+mod vouched;
 
 pub use access::{Access, Settings};
 pub use answers::{Answered, Claim, Question};
@@ -42,3 +43,4 @@ pub use login::{LoggedIn, LoginError};
 pub use metrics::{AccessMetrics, Attempt, Method};
 pub use password::Cost;
 pub use principal::Principal;
+pub use vouched::Vouched;

@@ -111,15 +111,26 @@ impl Access {
             (Via::Token, Some(id)) => SessionKind::Token(id.clone()),
             _ => SessionKind::BreakGlass(secret::hex(&secret::hash(token.trim().as_bytes()))),
         };
-        let done = self.with_store(|store, _| {
+        let done = self.begin_session(kind, source, now)?;
+        self.throttle.succeeded(None, source);
+        Ok(done)
+    }
+
+    /// Of somebody who has no account here.
+    pub(crate) fn begin_session(
+        &self,
+        kind: SessionKind,
+        source: IpAddr,
+        now: Timestamp,
+    ) -> Result<LoggedIn, LoginError> {
+        let cookie = self.with_store(|store, _| {
             let (row, cookie) = self.new_session(kind, source, now);
             let ended = self.too_many(&row.kind)?;
             store.begin_session(&row, None, &ended)?;
             self.admit(row, &ended);
             Ok(cookie)
         })?;
-        self.throttle.succeeded(None, source);
-        self.logged_in(done, now)
+        self.logged_in(cookie, now)
     }
 
     /// Takes the code and begins, in one commit: a code that opened the door is used up.
@@ -182,7 +193,8 @@ impl Access {
         if memory.sessions.len() >= SESSIONS_MAX {
             return Err(AccessError::Full(format!("{SESSIONS_MAX} people are signed in")));
         }
-        let mut same: Vec<_> = memory.sessions.values().filter(|it| it.kind == *kind).collect();
+        let mut same: Vec<_> =
+            memory.sessions.values().filter(|it| it.kind.is_same(kind)).collect();
         same.sort_by_key(|it| it.created_at);
         let n = (same.len() + 1).saturating_sub(SESSIONS_EACH_MAX);
         Ok(same.into_iter().take(n).map(|it| it.id.clone()).collect())

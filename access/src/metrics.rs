@@ -21,6 +21,7 @@ pub enum Method {
     Token,
     Session,
     Password,
+    Oidc,
 }
 
 /// What came of it.
@@ -77,6 +78,7 @@ impl AccessMetrics {
             Method::Token => "token",
             Method::Session => "session",
             Method::Password => "password",
+            Method::Oidc => "oidc",
         };
         let result = match result {
             Attempt::Accepted => "accepted",

@@ -18,10 +18,12 @@ pub struct Principal {
     pub(crate) expires_at: Option<Timestamp>,
     /// `None` if it is no account.
     pub(crate) second_factor: Option<bool>,
+    /// Issuer and subject, if an identity provider vouched for them.
+    pub(crate) vouched: Option<(String, String)>,
 }
 
 impl Principal {
-    /// The account's name, `token:NAME`, or `admin` for a line of `admin.token`.
+    /// The account's name, `token:NAME`, `oidc:NAME`, or `admin` for a line of `admin.token`.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -36,6 +38,16 @@ impl Principal {
 
     pub fn via(&self) -> Via {
         self.via
+    }
+
+    /// Whether they came by a cookie.
+    pub fn is_session(&self) -> bool {
+        matches!(self.via, Via::Session | Via::Oidc)
+    }
+
+    /// Issuer and subject, if an identity provider vouched for them.
+    pub fn vouched(&self) -> Option<(&str, &str)> {
+        self.vouched.as_ref().map(|(issuer, subject)| (issuer.as_str(), subject.as_str()))
     }
 
     /// Id of the session or the token.

@@ -7,7 +7,7 @@ use crate::access::Memory;
 use crate::store::{SessionKind, SessionRow};
 use crate::time::rfc3339;
 use crate::tokens::{break_glass, of_token};
-use crate::{Access, AccessError, Principal, Tokens, secret};
+use crate::{Access, AccessError, Principal, secret};
 
 impl Access {
     /// Whose cookie this is; notes the use. What the account may do is looked up each time. Does
@@ -19,11 +19,25 @@ impl Access {
         if self.is_over(row, now) {
             return None;
         }
-        let principal = of_session(&memory, &self.break_glass, row, now)?;
+        let principal = self.of_session(&memory, row, now)?;
         if let Some(row) = memory.sessions.get_mut(&hash) {
             row.last_used_at = now;
         }
         Some(principal)
+    }
+
+    /// Whether this one would be let in again now, with the same rights: for what goes on for long.
+    /// Does not block, and does not count as a use.
+    pub fn is_still(&self, principal: &Principal, now: Timestamp) -> bool {
+        let Some(id) = &principal.id else { return true };
+        let memory = self.memory();
+        let session = memory.sessions.values().find(|it| it.id == *id && !self.is_over(it, now));
+        let token = || of_token(memory.tokens.values().find(|it| it.id == *id)?, now);
+        let present = match session {
+            Some(row) => self.of_session(&memory, row, now),
+            None => token(),
+        };
+        present.is_some_and(|it| it.role >= principal.role && it.limit == principal.limit)
     }
 
     fn is_over(&self, row: &SessionRow, now: Timestamp) -> bool {
@@ -35,8 +49,9 @@ impl Access {
         let memory = self.memory();
         let all = memory.sessions.values().filter(|it| !self.is_over(it, now));
         let shown = all.filter_map(|row| {
-            let whose = of_session(&memory, &self.break_glass, row, now)?;
-            let seen = of.role == Role::Administrator || of.name == whose.name;
+            let whose = self.of_session(&memory, row, now)?;
+            let is_same = of.name == whose.name && of.vouched == whose.vouched;
+            let seen = of.role == Role::Administrator || is_same;
             seen.then(|| Session {
                 id: row.id.clone(),
                 name: whose.name,
@@ -45,7 +60,7 @@ impl Access {
                 created_at: rfc3339(row.created_at),
                 last_used_at: rfc3339(row.last_used_at),
                 expires_at: rfc3339(row.expires_at),
-                current: of.via == Via::Session && of.id.as_deref() == Some(row.id.as_str()),
+                current: of.is_session() && of.id.as_deref() == Some(row.id.as_str()),
             })
         });
         let mut sessions: Vec<Session> = shown.collect();
@@ -80,8 +95,7 @@ impl Access {
             let (ended, sessions, tokens) = {
                 let memory = self.memory();
                 let over = |it: &SessionRow| {
-                    self.is_over(it, now)
-                        || of_session(&memory, &self.break_glass, it, now).is_none()
+                    self.is_over(it, now) || self.of_session(&memory, it, now).is_none()
                 };
                 let ended = memory.session_ids(over);
                 let used = |it: &SessionRow| (it.id.clone(), it.last_used_at);
@@ -102,35 +116,33 @@ impl Access {
         let n = self.memory().sessions.len();
         self.metrics.sessions.set(i64::try_from(n).unwrap_or(i64::MAX));
     }
-}
 
-/// `None` if whoever began it is gone, disabled or expired.
-fn of_session(
-    memory: &Memory,
-    tokens: &Tokens,
-    row: &SessionRow,
-    now: Timestamp,
-) -> Option<Principal> {
-    let principal = match &row.kind {
-        SessionKind::BreakGlass(hash) => tokens.has_hash(hash).then(break_glass)?,
-        SessionKind::Token(id) => {
-            let token = memory.tokens.values().find(|it| it.id == *id)?;
-            of_token(token, now)?
-        }
-        SessionKind::User(name) => {
-            let account = memory.accounts.get(name).filter(|it| !it.disabled)?;
-            Principal {
-                name: account.name.clone(),
-                role: account.role,
-                limit: account.limit.clone(),
-                via: Via::Session,
-                id: None,
-                expires_at: None,
-                second_factor: Some(account.totp.is_some()),
+    /// `None` if whoever began it is gone, disabled or expired.
+    fn of_session(&self, memory: &Memory, row: &SessionRow, now: Timestamp) -> Option<Principal> {
+        let principal = match &row.kind {
+            SessionKind::BreakGlass(hash) => self.break_glass.has_hash(hash).then(break_glass)?,
+            SessionKind::Token(id) => {
+                let token = memory.tokens.values().find(|it| it.id == *id)?;
+                of_token(token, now)?
             }
-        }
-    };
-    let ends = principal.expires_at.map_or(row.expires_at, |it| it.min(row.expires_at));
-    let (id, expires_at) = (Some(row.id.clone()), Some(ends));
-    Some(Principal { via: Via::Session, id, expires_at, ..principal })
+            SessionKind::Oidc(it) => it.principal(self.rules.as_deref()?)?,
+            SessionKind::User(name) => {
+                let account = memory.accounts.get(name).filter(|it| !it.disabled)?;
+                Principal {
+                    name: account.name.clone(),
+                    role: account.role,
+                    limit: account.limit.clone(),
+                    via: Via::Session,
+                    id: None,
+                    expires_at: None,
+                    second_factor: Some(account.totp.is_some()),
+                    vouched: None,
+                }
+            }
+        };
+        let ends = principal.expires_at.map_or(row.expires_at, |it| it.min(row.expires_at));
+        let via = if principal.via == Via::Oidc { Via::Oidc } else { Via::Session };
+        let (id, expires_at) = (Some(row.id.clone()), Some(ends));
+        Some(Principal { via, id, expires_at, ..principal })
+    }
 }

@@ -60,6 +60,14 @@ impl Access {
             if self.memory().tokens.len() >= TOKENS_MAX {
                 return Err(AccessError::Full(format!("there are {TOKENS_MAX} tokens already")));
             }
+            // By its name it is in the audit log, and its plans are its own.
+            let lives = |it: &TokenRow| it.expires_at.is_none_or(|at| at > now);
+            if self.memory().tokens.values().any(|it| it.name == row.name && lives(it)) {
+                return Err(AccessError::Refused {
+                    detail: format!("there is a token of the name {:?}", row.name),
+                    hint: "revoke it first, or take another name",
+                });
+            }
             store.put_token(&row)?;
             let token = shown(&row);
             self.memory_mut().tokens.insert(row.hash, row);
@@ -117,6 +125,7 @@ pub(crate) fn of_token(row: &TokenRow, now: Timestamp) -> Option<Principal> {
         id: Some(row.id.clone()),
         expires_at: row.expires_at,
         second_factor: None,
+        vouched: None,
     })
 }
 
@@ -130,6 +139,7 @@ pub(crate) fn break_glass() -> Principal {
         id: None,
         expires_at: None,
         second_factor: None,
+        vouched: None,
     }
 }
 

@@ -103,15 +103,23 @@ impl Access {
     ) -> Result<Done, AccessError> {
         self.may_manage(name, by)?;
         password::check(&change.password, name)?;
+        let wrong = || AccessError::Forbidden("the current password is not right".into());
+        let mut proven = None;
         if by.is_user(name) {
             let hash = self.memory().accounts.get(name).map(|it| it.password.clone());
+            let hash = hash.unwrap_or_default();
             let current = change.current.as_deref().unwrap_or_default();
-            if !password::verify(current, &hash.unwrap_or_default()) {
-                return Err(AccessError::Forbidden("the current password is not right".into()));
+            if !password::verify(current, &hash) {
+                return Err(wrong());
             }
+            proven = Some(hash);
         }
         let hash = password::hash(&change.password, self.settings.password)?;
         let (_, ended) = self.change(name, now, |account| {
+            // Somebody may have set another one while this one was hashed.
+            if proven.is_some_and(|it| it != account.password) {
+                return Err(wrong());
+            }
             account.password = hash;
             Ok(Ends::AllBut(by.id.clone()))
         })?;

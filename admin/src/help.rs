@@ -49,7 +49,7 @@ pub(crate) async fn index() -> Response {
         row.expect("a String takes any text");
     }
     list.push_str("</ul>\n");
-    html(StatusCode::OK, "Help", &list)
+    html(StatusCode::OK, "Help", "", &list)
 }
 
 /// `GET /help/{page}`: one of them.
@@ -58,10 +58,11 @@ pub(crate) async fn page(Path(name): Path<String>) -> Response {
         return (headers("text/css; charset=utf-8"), STYLE).into_response();
     }
     match find(&name) {
-        Some(page) => html(StatusCode::OK, title(page.text), &render(page.text)),
+        Some(page) => html(StatusCode::OK, title(page.text), "", &render(page.text)),
         None => html(
             StatusCode::NOT_FOUND,
             "No such page",
+            "",
             "<h1>No such page</h1>\n<p><a href=\"/help/\">All pages</a></p>\n",
         ),
     }
@@ -115,17 +116,18 @@ fn target(link: &str) -> Option<CowStr<'static>> {
     Some(format!("/help/{name}{hash}{fragment}").into())
 }
 
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-fn html(status: StatusCode, title: &str, body: &str) -> Response {
+/// A page of ours; `head` and `body` are HTML.
+pub(crate) fn html(status: StatusCode, title: &str, head: &str, body: &str) -> Response {
     let title = escaped(title);
     let page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>{title} - Causeway</title>\n<link rel=\"stylesheet\" href=\"/help/help.css\">\n\
-         </head>\n<body>\n<header><a href=\"/help/\">Causeway help</a></header>\n<main>\n{body}\
+         {head}</head>\n<body>\n<header><a href=\"/help/\">Causeway help</a></header>\n<main>\n{body}\
          </main>\n</body>\n</html>\n"
     );
     (status, headers("text/html; charset=utf-8"), Html(page)).into_response()

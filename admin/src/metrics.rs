@@ -15,6 +15,8 @@ pub struct AdminMetrics {
     pub(crate) request_seconds: HistogramVec,
     /// `admin_connections`: open now.
     pub(crate) connections: IntGauge,
+    /// `admin_turned_away_total`: connections closed at once, for their source has its fill.
+    pub(crate) turned_away: IntCounter,
     /// `admin_unauthorized_total`: requests without a valid token.
     pub(crate) unauthorized: IntCounter,
     /// `stream_listeners`: connections that follow live events.
@@ -32,6 +34,10 @@ impl AdminMetrics {
         let metrics = Self {
             request_seconds: HistogramVec::new(options, &["route", "method", "status"])?,
             connections: IntGauge::new("causeway_admin_connections", "Connections open now.")?,
+            turned_away: IntCounter::new(
+                "causeway_admin_turned_away_total",
+                "Connections closed at once, for their source has as many as it may.",
+            )?,
             unauthorized: IntCounter::new(
                 "causeway_admin_unauthorized_total",
                 "Requests without a valid token.",
@@ -57,6 +63,7 @@ impl AdminMetrics {
         vec![
             Box::new(self.request_seconds.clone()),
             Box::new(self.connections.clone()),
+            Box::new(self.turned_away.clone()),
             Box::new(self.unauthorized.clone()),
             Box::new(self.stream_listeners.clone()),
             Box::new(self.stream_dropped.clone()),

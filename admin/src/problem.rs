@@ -46,6 +46,14 @@ impl Failure {
         &self.0.code
     }
 
+    pub(crate) fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    pub(crate) fn hint_text(&self) -> &str {
+        self.0.hint.as_deref().unwrap_or_default()
+    }
+
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail)
     }

@@ -4,20 +4,24 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ::access::{Access, AccessError, Event};
+use ::oidc::Provider;
 use api::path;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::Method;
+use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderValue, Method};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use prometheus::Registry;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
 use crate::console;
 use crate::guard::guarded;
-use crate::handlers::{access, health, moves, plans, queue, recipients, site, table, trace, watch};
+use crate::handlers::{
+    access, health, moves, oidc, plans, queue, recipients, site, table, trace, watch,
+};
 use crate::help;
 use crate::metrics::AdminMetrics;
 use crate::openapi;
@@ -41,8 +45,9 @@ pub(crate) struct Shared {
     tracker: TaskTracker,
     pub(crate) access: Arc<Access>,
     /// Passwords hashed at the same time: each takes memory.
-    pub(crate) hashing: Semaphore,
+    pub(crate) hashing: Arc<Semaphore>,
     pub(crate) metrics: AdminMetrics,
+    pub(crate) oidc: Option<Arc<Provider>>,
 }
 
 pub(crate) type App = State<Arc<Shared>>;
@@ -71,6 +76,20 @@ impl Shared {
         done.expect("no panic in there, and it is not aborted")
     }
 
+    /// The same for what hashes a password: its turn lasts as long as the work, not the request.
+    pub(crate) async fn hashing<T: Send + 'static>(
+        &self,
+        permit: OwnedSemaphorePermit,
+        work: impl FnOnce(&Access) -> T + Send + 'static,
+    ) -> T {
+        self.blocking(move |access| {
+            let done = work(access);
+            drop(permit);
+            done
+        })
+        .await
+    }
+
     /// On disk when this returns.
     pub(crate) async fn record(&self, event: Event) -> Result<u64, AccessError> {
         self.blocking(move |access| access.record(event, crate::guard::now())).await
@@ -92,13 +111,14 @@ pub fn router(
     access: Arc<Access>,
     registry: Registry,
     tracker: TaskTracker,
+    oidc: Option<Arc<Provider>>,
 ) -> Result<(Router, AdminMetrics), prometheus::Error> {
     let metrics = AdminMetrics::register(&registry)?;
     let imports = Arc::new(Semaphore::new(IMPORTS_MAX));
-    let hashing = Semaphore::new(HASHING_MAX);
+    let hashing = Arc::new(Semaphore::new(HASHING_MAX));
     let metrics_too = metrics.clone();
     let shared =
-        Shared { backend, registry, imports, tracker, access, hashing, metrics: metrics_too };
+        Shared { backend, registry, imports, tracker, access, hashing, metrics: metrics_too, oidc };
     let shared = Arc::new(shared);
     let router = open()
         .merge(console::routes())
@@ -153,6 +173,7 @@ fn closed(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .merge(moves::routes())
         .merge(recipients::routes())
         .merge(access::routes())
+        .merge(oidc::routes())
         .merge(watch::routes())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .route(path::IMPORT, import)
@@ -161,6 +182,16 @@ fn closed(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
             axum::routing::any(async || Failure::not_found()),
         )
         .layer(from_fn_with_state(Arc::clone(shared), guarded))
+        .layer(from_fn(kept_by_nobody))
+}
+
+/// Addresses, mail and secrets are for whoever asked: for no cache, and for no guess at what they are.
+async fn kept_by_nobody(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }
 
 pub(crate) fn with_segment(collection: &str, rest: &str) -> String {

@@ -1,9 +1,10 @@
 //! The I/O shell: accepts connections, bounds them, and stops with the rest of the gateway.
 
+use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -13,6 +14,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -24,8 +26,13 @@ use crate::metrics::AdminMetrics;
 pub struct Limits {
     /// Connections open at once; further ones wait in the kernel's backlog.
     pub connections_max: usize,
+    /// Of them from one address of IPv4, or one /64 of IPv6; further ones are closed at once. This
+    /// machine's own addresses are not counted: whatever stands before the console is there.
+    pub connections_per_source_max: usize,
     /// From the last byte of an answer, or the connection's start, to the end of the next head.
     pub header_for: Duration,
+    /// A peer that takes nothing of an answer for so long is gone.
+    pub write_for: Duration,
     /// Bytes of a request's head.
     pub header_bytes_max: usize,
     /// After `stop`, for the requests that are being answered.
@@ -36,7 +43,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_max: 256,
+            connections_per_source_max: 64,
             header_for: Duration::from_secs(15),
+            write_for: Duration::from_secs(30),
             header_bytes_max: 64 * 1024,
             grace_for: Duration::from_secs(5),
         }
@@ -55,6 +64,7 @@ pub async fn serve(
     stop: CancellationToken,
 ) {
     let slots = Arc::new(Semaphore::new(limits.connections_max));
+    let sources = Arc::new(Sources::default());
     loop {
         let next = tokio::select! {
             next = accept(&listener, &slots) => next,
@@ -62,9 +72,14 @@ pub async fn serve(
         };
         match next {
             Ok((stream, peer, slot)) => {
+                let Some(place) = sources.enter(peer.ip(), limits.connections_per_source_max)
+                else {
+                    metrics.turned_away.inc();
+                    continue;
+                };
                 let connection = connection(
                     (stream, Peer(peer)),
-                    slot,
+                    (slot, place),
                     router.clone(),
                     metrics.clone(),
                     limits.clone(),
@@ -90,9 +105,55 @@ async fn accept(
     Ok((stream, peer, slot))
 }
 
+/// Connections of each source. Keyed with random keys, and never more than there are connections.
+#[derive(Default)]
+struct Sources(Mutex<HashMap<IpAddr, usize>>);
+
+/// One connection of a source; leaving ends with it.
+struct Place(Option<(Arc<Sources>, IpAddr)>);
+
+impl Sources {
+    /// `None`: it has its fill.
+    fn enter(self: &Arc<Self>, peer: IpAddr, max: usize) -> Option<Place> {
+        let source = source_of(peer.to_canonical());
+        if source.is_loopback() {
+            return Some(Place(None));
+        }
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let n = counts.entry(source).or_default();
+        if *n >= max {
+            return None;
+        }
+        *n += 1;
+        Some(Place(Some((Arc::clone(self), source))))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Some((sources, source)) = &self.0 else { return };
+        let mut counts = sources.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(n) = counts.get_mut(source) {
+            *n -= 1;
+            if *n == 0 {
+                counts.remove(source);
+            }
+        }
+    }
+}
+
+/// The address, or the first of its /64: a customer has so many of IPv6.
+fn source_of(peer: IpAddr) -> IpAddr {
+    match peer {
+        IpAddr::V4(_) => peer,
+        IpAddr::V6(it) if it.is_loopback() => peer,
+        IpAddr::V6(it) => Ipv6Addr::from_bits(it.to_bits() & (!0 << 64)).into(),
+    }
+}
+
 async fn connection(
     (stream, peer): (TcpStream, Peer),
-    slot: OwnedSemaphorePermit,
+    held: (OwnedSemaphorePermit, Place),
     router: Router,
     metrics: AdminMetrics,
     limits: Limits,
@@ -101,6 +162,8 @@ async fn connection(
     metrics.connections.inc();
     // Answers are written whole: waiting for an ACK to send the rest would only cost time.
     let _ = stream.set_nodelay(true);
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(limits.write_for));
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(peer);
@@ -110,7 +173,7 @@ async fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_for)
         .max_buf_size(limits.header_bytes_max)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Box::pin(stream)), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -123,5 +186,24 @@ async fn connection(
         tracing::debug!(%error, "An admin connection ended badly.");
     }
     metrics.connections.dec();
-    drop(slot);
+    drop(held);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_has_its_fill_and_leaves_room_when_it_goes() {
+        let sources = Arc::new(Sources::default());
+        let at = |text: &str| text.parse::<IpAddr>().unwrap();
+        let first = sources.enter(at("2001:db8::1"), 2).unwrap();
+        let _second = sources.enter(at("2001:db8::2"), 2).unwrap();
+        assert!(sources.enter(at("2001:db8::3"), 2).is_none(), "one /64");
+        assert!(sources.enter(at("2001:db8:0:1::1"), 2).is_some(), "another");
+        drop(first);
+        assert!(sources.enter(at("2001:db8::3"), 2).is_some());
+        let _many: Vec<_> =
+            (0..9).map(|_| sources.enter(at("::ffff:127.0.0.1"), 2).unwrap()).collect();
+    }
 }

@@ -18,8 +18,12 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// What clients are told to wait before they connect again.
 const RETRY_MS: u32 = 2_000;
 
-/// The body of the answer. Ends when the bus does.
-pub(crate) fn body(listener: Listener, metrics: &AdminMetrics) -> Body {
+/// The body of the answer. Ends when the bus does, or a second after `may_hear` says no.
+pub(crate) fn body(
+    listener: Listener,
+    metrics: &AdminMetrics,
+    may_hear: impl Fn() -> bool + Send + 'static,
+) -> Body {
     let mut second = interval(Duration::from_secs(1));
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let begun = Instant::now();
@@ -30,6 +34,7 @@ pub(crate) fn body(listener: Listener, metrics: &AdminMetrics) -> Body {
         begun,
         sent: begun,
         metrics: metrics.clone(),
+        may_hear: Box::new(may_hear),
         _counted: Counted::new(&metrics.stream_listeners),
     };
     let pieces = stream::unfold((Some(greeting), feed), |(greeting, mut feed)| async move {
@@ -49,6 +54,7 @@ struct Feed {
     begun: Instant,
     sent: Instant,
     metrics: AdminMetrics,
+    may_hear: Box<dyn Fn() -> bool + Send>,
     _counted: Counted,
 }
 
@@ -57,16 +63,21 @@ impl Feed {
         loop {
             let begun = self.begun;
             tokio::select! {
-                heard = self.listener.next(|| begun.elapsed().as_secs()) => {
-                    return heard.map(|it| self.text(&it));
-                }
+                // The clock first: on a busy bus there is always something to say.
+                biased;
                 _ = self.second.tick() => {
+                    if !(self.may_hear)() {
+                        return None;
+                    }
                     if let Some(heard) = self.listener.left_out(begun.elapsed().as_secs()) {
                         return Some(self.text(&heard));
                     }
                     if self.sent.elapsed() >= KEEP_ALIVE {
                         return Some(": still here\n\n".to_owned());
                     }
+                }
+                heard = self.listener.next(|| begun.elapsed().as_secs()) => {
+                    return heard.map(|it| self.text(&it));
                 }
             }
         }

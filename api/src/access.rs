@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) fn schemas(to: &mut SchemaGenerator) {
     to.subschema_for::<Login>();
     to.subschema_for::<Whoami>();
+    to.subschema_for::<SignInWays>();
     to.subschema_for::<User>();
     to.subschema_for::<UserList>();
     to.subschema_for::<NewUser>();
@@ -62,6 +63,8 @@ pub enum Via {
     BreakGlass,
     Token,
     Session,
+    /// A session that an identity provider vouched for.
+    Oidc,
     /// Nothing yet: a login.
     None,
 }
@@ -72,6 +75,7 @@ impl Via {
             Self::BreakGlass => "break_glass",
             Self::Token => "token",
             Self::Session => "session",
+            Self::Oidc => "oidc",
             Self::None => "none",
         }
     }
@@ -97,6 +101,40 @@ impl std::fmt::Debug for Login {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Login({:?})", self.user)
     }
+}
+
+/// `GET /api/v1/session/ways`: how one can sign in here. A local account and a token always work.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SignInWays {
+    /// `null` if no identity provider is configured.
+    pub oidc: Option<OidcWay>,
+}
+
+/// By an identity provider.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OidcWay {
+    /// What people know it by.
+    pub label: String,
+    /// Where a browser goes to begin.
+    pub path: String,
+    /// Whether the provider answers. If not, a local account still works.
+    pub available: bool,
+}
+
+/// `GET /api/v1/session/oidc/callback?…`: what the identity provider sends back by the browser.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OidcCallbackQuery {
+    /// That of the sign-in that this browser has begun.
+    #[serde(default)]
+    pub state: Option<String>,
+    #[serde(default)]
+    pub code: Option<String>,
+    /// Why there is no code.
+    #[serde(default)]
+    pub error: Option<String>,
+    /// Who answers.
+    #[serde(default)]
+    pub iss: Option<String>,
 }
 
 /// Who the caller is, for the gateway.

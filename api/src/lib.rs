@@ -26,8 +26,8 @@ pub mod path;
 
 pub use access::{
     AuditAnchor, AuditList, AuditQuery, AuditRecord, AuditVerification, Done, Login, MadeToken,
-    NewToken, NewUser, PasswordChange, Role, Session, SessionList, Token, TokenList, Totp,
-    TotpRequest, User, UserList, UserPatch, Via, Whoami,
+    NewToken, NewUser, OidcCallbackQuery, OidcWay, PasswordChange, Role, Session, SessionList,
+    SignInWays, Token, TokenList, Totp, TotpRequest, User, UserList, UserPatch, Via, Whoami,
 };
 pub use addresses::Addresses;
 pub use configuration::{

@@ -45,6 +45,11 @@ pub const DIRECTORY_SOURCES: &str = "/api/v1/directory/sources";
 pub const DIRECTORY_DRIFT: &str = "/api/v1/directory/drift";
 
 pub const SESSION: &str = "/api/v1/session";
+/// How one can sign in; without a token.
+pub const SESSION_WAYS: &str = "/api/v1/session/ways";
+/// Leads to the identity provider, and back.
+pub const SESSION_OIDC: &str = "/api/v1/session/oidc";
+pub const SESSION_OIDC_CALLBACK: &str = "/api/v1/session/oidc/callback";
 pub const SESSIONS: &str = "/api/v1/sessions";
 pub const USERS: &str = "/api/v1/users";
 pub const TOKENS: &str = "/api/v1/tokens";

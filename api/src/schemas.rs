@@ -31,6 +31,7 @@ pub fn schemas() -> Map<String, Value> {
 fn queries(to: &mut SchemaGenerator) {
     to.subschema_for::<crate::Explain>();
     to.subschema_for::<crate::AuditQuery>();
+    to.subschema_for::<crate::OidcCallbackQuery>();
     to.subschema_for::<crate::DiffQuery>();
     to.subschema_for::<crate::DriftQuery>();
     to.subschema_for::<crate::HistoryQuery>();

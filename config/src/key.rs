@@ -51,6 +51,10 @@ pub(crate) enum Kind {
     Hosts,
     Addresses,
     Names,
+    /// Whatever is not empty, several times.
+    Lines,
+    /// `https://…`, or `http://` to loopback.
+    Url,
     /// Names of sections.
     Sections,
     Durations {
@@ -110,6 +114,8 @@ impl Kind {
             Self::Addresses => "list of ADDRESS:PORT".into(),
             Self::Sections => "list of names".into(),
             Self::Names => "list of DNS names".into(),
+            Self::Lines => "list of texts".into(),
+            Self::Url => "address, https://…".into(),
             Self::Windows => "list of windows of time".into(),
             Self::Durations { max_s } => format!("list of durations up to {}", span_text(max_s)),
         }

@@ -25,6 +25,7 @@ mod sections;
 mod suggest;
 mod types;
 mod units;
+mod url;
 mod value;
 
 #[cfg(test)]
@@ -37,9 +38,9 @@ pub use mistakes::{Mistake, Mistakes};
 pub use reference::reference;
 pub use reload::Reload;
 pub use types::{
-    Admin, Alerts, BareNewline, BatchSynced, CertificateSenders, Chunking, Config,
+    Admin, AdminRole, Alerts, BareNewline, BatchSynced, CertificateSenders, Chunking, Config,
     DeliverySettings, DeliveryTimeouts, DirectoryKind, DirectorySource, Hosts, IpPreference,
-    LdapSource, LdapTls, Limits, Listener, Log, LogFormat, Portal, Rails, RailsCheck,
-    RecipientCheck, RelayDomain, Role, Routing, SecondPerson, Server, Site, SpoolSettings,
-    TlsFiles, TlsPolicy,
+    LdapSource, LdapTls, Limits, Listener, Log, LogFormat, Oidc, OidcGroup, Portal, Rails,
+    RailsCheck, RecipientCheck, RelayDomain, Role, Routing, SecondPerson, Server, Site,
+    SpoolSettings, TlsFiles, TlsPolicy,
 };

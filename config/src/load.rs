@@ -192,6 +192,18 @@ fn named_files(config: &Config) -> Vec<(String, &PathBuf, Content)> {
         let password = ldap.bind.iter();
         files.extend(password.map(|it| (key("password_file"), &it.1, Content::Password)));
     }
+    if let Some(oidc) = &config.oidc {
+        let secret = oidc.client_secret_file.iter();
+        files.extend(secret.map(|it| ("oidc.client_secret_file".into(), it, Content::Password)));
+        let ca_file = oidc.ca_file.iter();
+        files.extend(ca_file.map(|it| ("oidc.ca_file".into(), it, Content::Certificates)));
+    }
+    let webhook = config.alerts.webhook.iter();
+    let secret = |it| ("alerts.webhook_secret_file".to_owned(), it, Content::Password);
+    files.extend(webhook.map(|(_, it)| secret(it)));
+    let ca_file = config.alerts.webhook_ca_file.iter();
+    let name = "alerts.webhook_ca_file";
+    files.extend(ca_file.map(|it| (name.to_owned(), it, Content::Certificates)));
     let token = config.admin.token_file.iter();
     files.extend(token.map(|it| ("admin.token_file".to_owned(), it, Content::Token)));
     files

@@ -23,6 +23,7 @@ pub struct Config {
     pub routing: Routing,
     pub rails: Rails,
     pub admin: Admin,
+    pub oidc: Option<Oidc>,
     pub alerts: Alerts,
     pub portal: Option<Portal>,
     pub spool: SpoolSettings,
@@ -260,6 +261,42 @@ pub struct Admin {
     pub audit_kept: Duration,
 }
 
+/// Signing in by an OpenID Connect provider.
+#[derive(Clone, Debug)]
+pub struct Oidc {
+    pub issuer: String,
+    pub client_id: String,
+    pub client_secret_file: Option<PathBuf>,
+    /// Without a slash at the end.
+    pub public_url: String,
+    pub label: String,
+    pub scopes: Vec<String>,
+    pub name_claim: String,
+    pub groups_claim: String,
+    pub ca_file: Option<PathBuf>,
+    pub timeout: Duration,
+    pub signins_max: usize,
+    /// At least one.
+    pub groups: Vec<OidcGroup>,
+}
+
+#[derive(Clone, Debug)]
+pub struct OidcGroup {
+    pub group: String,
+    pub role: AdminRole,
+    pub domains: Vec<String>,
+    pub batches: Vec<String>,
+}
+
+/// What somebody may do on the admin API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdminRole {
+    Viewer,
+    Operator,
+    Approver,
+    Administrator,
+}
+
 /// What is worth telling somebody, and whom.
 #[derive(Clone, Debug)]
 pub struct Alerts {
@@ -268,6 +305,10 @@ pub struct Alerts {
     pub free_bytes_under: u64,
     pub certificate_within: Duration,
     pub mail_to: Option<Address>,
+    /// Its address, and the file with the secret that signs.
+    pub webhook: Option<(String, PathBuf)>,
+    pub webhook_ca_file: Option<PathBuf>,
+    pub webhook_timeout: Duration,
 }
 
 #[derive(Clone, Debug)]

@@ -83,6 +83,8 @@ fn explained<T>(
     parse(text).map_err(|message| faults.add(raw, message)).ok()
 }
 
+const URL_WANT: &str = "an address, as in \"https://login.contoso.example\"";
+
 impl Value for String {
     fn read(raw: &Raw<'_>, kind: Kind, faults: &mut Faults) -> Option<Self> {
         match kind {
@@ -94,7 +96,10 @@ impl Value for String {
                     it.parse::<Domain>().ok().filter(|it| !it.is_literal()).map(|it| it.to_string())
                 })
             }
-            Kind::Line => parsed(raw, faults, "a text that is not empty", |it| {
+            Kind::Url => explained(raw, faults, URL_WANT, |it| {
+                crate::url::check(it).map(|()| it.to_owned()).map_err(ToOwned::to_owned)
+            }),
+            Kind::Line | Kind::Lines => parsed(raw, faults, "a text that is not empty", |it| {
                 let is_line = !it.trim().is_empty() && !it.chars().any(char::is_control);
                 is_line.then(|| it.to_owned())
             }),

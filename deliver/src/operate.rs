@@ -9,9 +9,10 @@ use spool::{Event, Message, What};
 
 use crate::delivery::{Delivery, now};
 use crate::queue::Next;
-use crate::queue::leg::{Hold, Leg, LegId, Place};
+use crate::queue::leg::{Hold, Leg, LegId, LegRecipient, Place};
 use crate::route::Destination;
 use crate::settle;
+use crate::worker::new_name;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueueState {
@@ -427,23 +428,29 @@ impl Delivery {
         let spool = self.0.spool.clone();
         let loaded = tokio::task::spawn_blocking(move || spool.load(id).ok()).await.ok().flatten();
         let Some(message) = loaded else { return };
-        let nexts: Vec<(u16, Next)> = {
+        let places: Vec<_> = {
             let view = self.0.routes.look();
-            let recipients = (0..=u16::MAX).zip(&message.envelope.recipients);
-            recipients.map(|(index, it)| (index, self.next_of(view.destination(it)))).collect()
+            message.envelope.recipients.iter().map(|it| view.destination(it)).collect()
         };
+        let nexts: Vec<(u16, Next)> = (0..=u16::MAX)
+            .zip(places.iter().cloned())
+            .map(|(n, it)| (n, self.next_of(it)))
+            .collect();
         let next_of = |index: u16| nexts.get(usize::from(index)).map(|it| &it.1);
         let mut queues = self.0.queues.lock();
         let Some(leg) = queues.leg(leg_id).filter(|it| it.place != Place::InFlight) else { return };
+        let new_name = |it: &LegRecipient| new_name(places.get(usize::from(it.index))?, *it);
+        let renamed: Vec<LegRecipient> = leg.recipients.iter().filter_map(new_name).collect();
         let stays = leg.recipients.iter().all(|it| match (next_of(it.index), &hold) {
             (Some(Next::Hop(target)), None) => *target == hop,
             (Some(Next::Hold(new)), Some(old)) => new == old,
             (None, _) => true,
             _ => false,
         });
-        if stays || queues.seize(leg_id).is_none() {
+        if (stays && renamed.is_empty()) || queues.seize(leg_id).is_none() {
             return;
         }
+        queues.rename(leg_id, renamed);
         let hops = queues.finish(leg_id, &nexts, false, now());
         drop(queues);
         self.kick(&hops);

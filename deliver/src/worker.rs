@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use health::SUSPECT_PAUSE;
-use mail::Envelope;
+use mail::{Envelope, Reply};
 use spool::Message;
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -14,7 +14,7 @@ use crate::connection::{Connection, Transaction, TxRecipient};
 use crate::cut::Carrier;
 use crate::delivery::{Delivery, shard};
 use crate::hop::Hop;
-use crate::queue::leg::{Hold, LegId};
+use crate::queue::leg::{Hold, LegId, LegRecipient};
 use crate::queue::{Next, Rest, Shard, Work};
 use crate::route::{Attempt, Destination};
 use crate::settle::{self, Batch, Prepared};
@@ -296,6 +296,7 @@ fn prepare(
         recipients: Vec::with_capacity(work.recipients.len()),
     };
     let mut strays = Vec::new();
+    let mut renamed = Vec::new();
     let view = delivery.0.routes.look();
     let mut generation = 0;
     let mut moved_at = None;
@@ -304,21 +305,31 @@ fn prepare(
         else {
             continue;
         };
+        let index = leg_recipient.index;
         match view.attempt(recipient, &hop.key) {
+            // Under its old name nobody would find the attempt, who moves the mailbox.
+            Attempt::Goes(place) if place.mailbox != leg_recipient.mailbox => {
+                renamed.push(LegRecipient { index, mailbox: place.mailbox });
+                strays.push((index, Next::Hop(hop.index)));
+            }
             Attempt::Goes(Destination { onward, generation: at, moved_at: moved, .. }) => {
                 generation = at;
                 moved_at = moved_at.max(moved);
                 transaction.recipients.push(TxRecipient {
-                    index: leg_recipient.index,
+                    index,
                     orcpt: orcpt_for(&message.envelope, recipient, &onward),
                     notify: recipient.notify,
                     address: onward,
                 });
             }
             Attempt::Elsewhere(place) => {
-                strays.push((leg_recipient.index, delivery.next_of(place)))
+                renamed.extend(new_name(&place, *leg_recipient));
+                strays.push((index, delivery.next_of(place)));
             }
         }
+    }
+    if !renamed.is_empty() {
+        delivery.0.queues.lock().rename(work.leg, renamed);
     }
     settle::count_final(delivery, hop.index, "rerouted", n_rerouted(&strays));
     if transaction.recipients.is_empty() {
@@ -328,6 +339,15 @@ fn prepare(
         return None;
     }
     Some((transaction, Prepared { work, strays, generation, moved_at }))
+}
+
+/// The recipient with the mailbox that it has now, if that is another one.
+pub(crate) fn new_name(
+    place: &Result<Destination, Reply>,
+    recipient: LegRecipient,
+) -> Option<LegRecipient> {
+    let mailbox = place.as_ref().ok()?.mailbox;
+    (mailbox != recipient.mailbox).then_some(LegRecipient { mailbox, ..recipient })
 }
 
 fn n_rerouted(strays: &[(u16, Next)]) -> usize {

@@ -379,6 +379,7 @@ fn put(entry: &Entry, standing: Standing) -> Edit {
     Edit::Put(Box::new(Put {
         address: entry.address.clone(),
         home: standing.home,
+        home_said: true,
         state: StateRule::Is(standing.state),
         batch: Field::Keep,
         cloud_address: Field::Keep,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::{
-    Chunking, Config, DirectoryKind, DirectorySource, HostPort, Hosts, IpPreference, LdapTls, Site,
-    TlsPolicy,
+    AdminRole, Chunking, Config, DirectoryKind, DirectorySource, HostPort, Hosts, IpPreference,
+    LdapTls, Site, TlsPolicy,
 };
 use deliver::mx::{Resolver, ResolverSettings, SetupError as MxSetupError};
 use deliver::queue::Batch;
@@ -166,6 +166,39 @@ pub(crate) fn access(config: &Config) -> access::Settings {
         session_max: from.session_max,
         audit_kept: from.audit_kept,
     }
+}
+
+/// Without the client's secret, which is in a file.
+pub(crate) fn oidc(from: &config::Oidc) -> oidc::Settings {
+    let grant = |it: &config::OidcGroup| oidc::Grant {
+        group: it.group.clone(),
+        role: match it.role {
+            AdminRole::Viewer => api::Role::Viewer,
+            AdminRole::Operator => api::Role::Operator,
+            AdminRole::Approver => api::Role::Approver,
+            AdminRole::Administrator => api::Role::Administrator,
+        },
+        domains: it.domains.clone(),
+        batches: it.batches.clone(),
+    };
+    oidc::Settings {
+        issuer: from.issuer.clone(),
+        client_id: from.client_id.clone(),
+        client_secret: None,
+        public_url: from.public_url.clone(),
+        label: from.label.clone(),
+        scopes: from.scopes.clone(),
+        name_claim: from.name_claim.clone(),
+        groups_claim: from.groups_claim.clone(),
+        grants: from.groups.iter().map(grant).collect(),
+        ca_file: from.ca_file.clone(),
+        within: from.timeout,
+        pending_max: from.signins_max,
+    }
+}
+
+pub(crate) fn oidc_rules(config: &Config) -> Option<String> {
+    config.oidc.as_ref().map(|it| oidc(it).rules())
 }
 
 pub(crate) fn spool(config: &Config) -> spool::Options {

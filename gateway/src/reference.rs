@@ -10,10 +10,12 @@ use access::AccessMetrics;
 use admin::AdminMetrics;
 use deliver::DeliverMetrics;
 use directory::DirectoryMetrics;
+use oidc::OidcMetrics;
 use recipients::RecipientsMetrics;
 use spool::SpoolMetrics;
 
 use crate::GatewayMetrics;
+use crate::alerts::AlertMetrics;
 use crate::rails::RailMetrics;
 
 /// Every metric of `/metrics` in Markdown.
@@ -36,12 +38,14 @@ pub fn metrics_reference() -> prometheus::Result<String> {
 fn all() -> prometheus::Result<Vec<Box<dyn Collector>>> {
     let registry = Registry::new();
     let mut all = GatewayMetrics::new(&registry)?.collectors();
+    all.extend(AlertMetrics::register(&registry)?.collectors());
     all.extend(RailMetrics::register(&registry)?.collectors());
     all.extend(SpoolMetrics::new().collectors());
     all.extend(DeliverMetrics::new(&registry)?.collectors());
     all.extend(DirectoryMetrics::register(&registry)?.collectors());
     all.extend(RecipientsMetrics::register(&registry)?.collectors());
     all.extend(AdminMetrics::register(&registry)?.collectors());
+    all.extend(OidcMetrics::register(&registry)?.collectors());
     all.extend(AccessMetrics::register(&registry)?.collectors());
     Ok(all)
 }

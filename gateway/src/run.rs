@@ -17,6 +17,7 @@ use deliver::{DeliverMetrics, Delivery, Routes};
 use directory::{Directory, DirectoryMetrics};
 use events::Events;
 use mail::Timestamp;
+use oidc::{OidcMetrics, Provider};
 use prometheus::Registry;
 use recipients::Recipients as KnownRecipients;
 use spool::{RealDisk, Recovery, Spool, SpoolMetrics, SystemClock};
@@ -26,7 +27,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::alerts::{self, Watched};
+use crate::alerts::{self, AlertMetrics, Watched};
 use crate::control::{Control, Overrides, Planner, keep_plans};
 use crate::cutovers;
 use crate::rails::RailMetrics;
@@ -205,7 +206,7 @@ pub(crate) fn start(
     let recovered = Arc::new(AtomicBool::new(false));
     take_up(recovery, delivery.clone(), Arc::clone(&recovered))?;
 
-    let access = open_access(&config, &registry, began.1)?;
+    let people = (open_access(&config, &registry, began.1)?, open_oidc(&config, &registry)?);
     let config = Arc::new(ArcSwap::from_pointee(config));
     let backend = Arc::new(Control {
         config: Arc::clone(&config),
@@ -229,11 +230,11 @@ pub(crate) fn start(
         sessions,
         planner: Planner::default(),
         rails: RailMetrics::register(&registry).tried(metrics_twice)?,
-        watched: Watched::default(),
+        watched: Watched::new(AlertMetrics::register(&registry).tried(metrics_twice)?),
     });
     keep_watch(&backend, (&tracker, &stop), control);
     let address = admin.local_addr().tried(|| "cannot use the admin socket".into())?;
-    serve_admin(Arc::clone(&backend), access, registry, admin, &tracker, &stop)?;
+    serve_admin(Arc::clone(&backend), people, registry, admin, &tracker, &stop)?;
     write_addresses(&data_dir, address, &serving)?;
     tracing::info!(%address, took = ?began.0.elapsed(), "Ready.");
     Ok(Started { control: backend, spool, tracker, stop })
@@ -245,6 +246,7 @@ fn keep_watch(
     (tracker, stop): (&TaskTracker, &CancellationToken),
     control: &Runtime,
 ) {
+    tracker.spawn_on(alerts::deliver(Arc::clone(backend), stop.clone()), control.handle());
     tracker.spawn_on(alerts::watch(Arc::clone(backend), stop.clone()), control.handle());
     tracker.spawn_on(keep_plans(Arc::clone(backend), stop.clone()), control.handle());
     tracker.spawn_on(cutovers::watch(Arc::clone(backend), stop.clone()), control.handle());
@@ -334,7 +336,23 @@ fn open_access(
     let access = access.tried(|| {
         format!("cannot open the accounts and the audit log in {}", data_dir.display())
     })?;
-    Ok(Arc::new(access))
+    let rules = assemble::oidc_rules(config);
+    Ok(Arc::new(access.with_rules(rules)))
+}
+
+/// Whoever vouches for people; asked when somebody signs in, so that it may be down now.
+fn open_oidc(config: &Config, registry: &Registry) -> Result<Option<Arc<Provider>>, RunError> {
+    let Some(section) = &config.oidc else { return Ok(None) };
+    let mut settings = assemble::oidc(section);
+    if let Some(path) = &section.client_secret_file {
+        let secret = fs::read_to_string(path);
+        let secret = secret.tried(|| format!("cannot read {}", path.display()))?;
+        settings.client_secret = Some(secret.trim().to_owned());
+    }
+    let metrics = OidcMetrics::register(registry).tried(metrics_twice)?;
+    let provider = Provider::new(settings, metrics);
+    let provider = provider.tried(|| "cannot set up signing in by [oidc]".into())?;
+    Ok(Some(Arc::new(provider)))
 }
 
 /// Sessions end, answers and old records go.
@@ -381,14 +399,15 @@ fn handoff(delivery: &Delivery) -> Arc<dyn Handoff> {
 
 fn serve_admin(
     backend: Arc<Control>,
-    access: Arc<Access>,
+    (access, oidc): (Arc<Access>, Option<Arc<Provider>>),
     registry: Registry,
     listener: TcpListener,
     tracker: &TaskTracker,
     stop: &CancellationToken,
 ) -> Result<(), RunError> {
     tracker.spawn(keep_access(Arc::clone(&access), stop.clone()));
-    let parts = admin::router(backend, access, registry, tracker.clone()).tried(metrics_twice)?;
+    let parts =
+        admin::router(backend, access, registry, tracker.clone(), oidc).tried(metrics_twice)?;
     let serve =
         admin::serve(listener, parts, admin::Limits::default(), tracker.clone(), stop.clone());
     tracker.spawn(serve);

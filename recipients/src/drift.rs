@@ -50,7 +50,8 @@ pub fn drift(
     }
     for entry in table.iter() {
         let names = domains.directories(entry.address.domain());
-        if !names.is_empty() {
+        // Of what was never read, or is only asked one by one, nothing is known.
+        if names.iter().any(|it| snapshot.was_read(it)) {
             page.look(&entry.address, |out| of_entry(snapshot, names, entry, out));
         }
     }
@@ -138,7 +139,11 @@ fn of_entry(snapshot: &Snapshot, names: &[Box<str>], entry: &Entry, out: &mut Ve
             kind: DriftKind::NotInDirectory,
             table: Some(format!("{}, state {}", entry.home, entry.state)),
             directory: None,
-            suggestion: Some(words(["route", "remove", &entry.address.to_string()])),
+            // One that was not read may know it.
+            suggestion: names
+                .iter()
+                .all(|it| snapshot.was_read(it))
+                .then(|| words(["route", "remove", &entry.address.to_string()])),
         });
     };
     let who = &found.recipient;
@@ -283,5 +288,14 @@ mod tests {
             paged.extend(page);
         }
         assert_eq!(paged, all);
+    }
+
+    #[test]
+    fn what_was_never_read_has_nobody_removed() {
+        let rows = [entry("anna@x.example", "on_prem", MoveState::OnPrem, &[])];
+        let table = Table::from_rows(1, rows.into_iter());
+        let (people, source): (People, Arc<str>) = (People::new(), "ad".into());
+        let snapshot = Snapshot::new([(&source, &people)].into_iter());
+        assert_eq!(drift(&table, &snapshot, &domains(), None, 100), []);
     }
 }

@@ -61,6 +61,11 @@ impl Snapshot {
         snapshot
     }
 
+    /// Whether there is a copy of this source: not of one that was never read, or is only asked.
+    pub fn was_read(&self, source: &str) -> bool {
+        self.sources.iter().any(|it| *it.name == *source && !it.found.is_empty())
+    }
+
     /// Who has this address, as it stands; of several the one of the first source.
     pub fn find(&self, key: &AddressKey) -> Option<&Found> {
         self.sources.iter().find_map(|it| it.find(key))

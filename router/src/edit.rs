@@ -21,6 +21,9 @@ pub enum Edit {
 pub struct Put {
     pub address: Address,
     pub home: SiteName,
+    /// False: `home` is what it was when somebody looked. What the row has when it is changed wins,
+    /// and a row that is gone by then is not made again.
+    pub home_said: bool,
     pub state: StateRule,
     pub batch: Field<Box<str>>,
     pub cloud_address: Field<Address>,
@@ -74,6 +77,7 @@ impl Put {
         Self {
             address,
             home,
+            home_said: true,
             state: StateRule::Keep { otherwise },
             batch: Field::Keep,
             cloud_address: Field::Keep,
@@ -120,16 +124,24 @@ impl Put {
         problems
     }
 
+    /// It was to change a row that is not there any more.
+    pub(crate) fn gone(&self) -> Problem {
+        let message = "the row was removed meanwhile: name a home to make it again".to_owned();
+        Problem { address: self.address.to_string(), column: "home", message }
+    }
+
     /// The row that this makes of `before`.
     pub(crate) fn over(&self, before: Option<&Entry>, generation: u64, at: Timestamp) -> Entry {
+        let kept = before.filter(|_| !self.home_said).map(|it| &it.home);
+        let home = kept.unwrap_or(&self.home);
         let state = match (self.state, before) {
             (StateRule::Is(state), _) => state,
-            (StateRule::Keep { .. }, Some(before)) if before.home == self.home => before.state,
+            (StateRule::Keep { .. }, Some(before)) if before.home == *home => before.state,
             (StateRule::Keep { otherwise }, _) => otherwise,
         };
         let aliases = self.aliases.over(before.map(|it| &it.aliases)).unwrap_or_default();
         Entry {
-            home: self.home.clone(),
+            home: home.clone(),
             state,
             batch: self.batch.over(before.and_then(|it| it.batch.as_ref())),
             cloud_address: self.cloud_address.over(before.and_then(|it| it.cloud_address.as_ref())),

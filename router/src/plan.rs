@@ -90,17 +90,22 @@ impl Table {
     pub fn plan(&self, edits: &[Edit], at: Timestamp) -> Result<Changes, Vec<Problem>> {
         let generation = self.generation() + 1;
         let mut draft = Draft::new(self, edits.len());
+        let mut gone = Vec::new();
         for edit in edits {
             match edit {
                 Edit::Put(put) => {
                     let row = draft.row(put.address.key());
                     let before = row.after.as_ref().map(|it| it.entry());
+                    if before.is_none() && !put.home_said {
+                        gone.push(put.gone());
+                    }
                     row.after = Some(Arc::new(Row::new(put.over(before, generation, at))));
                 }
                 Edit::Remove(key) => draft.row(key.clone()).after = None,
             }
         }
-        let problems = draft.conflicts();
+        let mut problems = draft.conflicts();
+        problems.extend(gone);
         if !problems.is_empty() {
             return Err(problems);
         }

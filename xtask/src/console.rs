@@ -26,7 +26,8 @@ pub(crate) fn install() -> Result<()> {
     let time = |path: PathBuf| path.metadata().and_then(|it| it.modified());
     let wanted = time(folder().join("package-lock.json")).context("package-lock.json")?;
     let fresh = time(installed.join(".package-lock.json")).is_ok_and(|it| it >= wanted);
-    if fresh && installed.join("axe-core").exists() && installed.join("typescript").exists() {
+    let of_tests = ["axe-core", "typescript", "oidc-provider"];
+    if fresh && of_tests.iter().all(|it| installed.join(it).exists()) {
         return Ok(());
     }
     run(command("npm", &["ci"]).current_dir(folder()))
@@ -54,6 +55,7 @@ pub(crate) fn test() -> (Result<()>, Tally) {
         "tests/unit/logic.test.mjs",
         "tests/browser/tasks.test.mjs",
         "tests/browser/plans.test.mjs",
+        "tests/browser/oidc.test.mjs",
         "tests/browser/accessible.test.mjs",
         "tests/browser/million.test.mjs",
     ];

@@ -24,6 +24,13 @@ impl Store {
         count.map(unsigned).map_err(|it| self.error("read", it))
     }
 
+    pub(crate) fn answers_of(&self, actor: &str) -> Result<u64, AccessError> {
+        let count = "SELECT count(*) FROM answer WHERE actor = ?1";
+        let count: rusqlite::Result<i64> =
+            self.connection.query_row(count, [actor], |row| row.get(0));
+        count.map(unsigned).map_err(|it| self.error("read", it))
+    }
+
     pub(crate) fn answer(&self, question: &Question) -> Result<Option<AnswerRow>, AccessError> {
         const GET: &str = "SELECT body_hash, status, headers, body FROM answer
             WHERE actor = ?1 AND key = ?2 AND route = ?3";

@@ -1,12 +1,14 @@
 //! Rows as values.
 
+use std::borrow::Cow;
+
 use api::Role;
 use mail::Timestamp;
 use rusqlite::Row;
 
 use super::unsigned;
-use crate::Limit;
 use crate::secret::Hash;
+use crate::{Limit, Vouched};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Account {
@@ -47,6 +49,8 @@ pub(crate) enum SessionKind {
     Token(String),
     /// By the line of `admin.token` with this SHA-256, in hexadecimal digits.
     BreakGlass(String),
+    /// Of somebody whom an identity provider knows.
+    Oidc(Box<Vouched>),
 }
 
 #[derive(Clone, Debug)]
@@ -61,11 +65,20 @@ pub(crate) struct SessionRow {
 }
 
 impl SessionKind {
-    pub(super) fn columns(&self) -> (&'static str, &str) {
+    pub(super) fn columns(&self) -> (&'static str, Cow<'_, str>) {
         match self {
-            Self::User(name) => ("user", name),
-            Self::Token(id) => ("token", id),
-            Self::BreakGlass(hash) => ("break_glass", hash),
+            Self::User(name) => ("user", name.into()),
+            Self::Token(id) => ("token", id.into()),
+            Self::BreakGlass(hash) => ("break_glass", hash.into()),
+            Self::Oidc(it) => ("oidc", serde_json::to_string(it).expect("texts are JSON").into()),
+        }
+    }
+
+    /// Whether both are the same one's, whatever they may do.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Oidc(a), Self::Oidc(b)) => (&a.issuer, &a.subject) == (&b.issuer, &b.subject),
+            _ => self == other,
         }
     }
 }
@@ -139,6 +152,7 @@ pub(super) fn session(row: &Row<'_>) -> Option<SessionRow> {
             "user" => SessionKind::User(whose),
             "token" => SessionKind::Token(whose),
             "break_glass" => SessionKind::BreakGlass(whose),
+            "oidc" => SessionKind::Oidc(serde_json::from_str(&whose).ok()?),
             _ => return None,
         },
         source: row.get("source").ok()?,

@@ -34,8 +34,8 @@ CREATE TABLE token (
 CREATE TABLE session (
     id TEXT PRIMARY KEY,
     hash BLOB NOT NULL UNIQUE,        -- SHA-256 of the cookie's value
-    kind TEXT NOT NULL,               -- user, token or break_glass
-    whose TEXT NOT NULL,              -- name, token's id, or SHA-256 of the line
+    kind TEXT NOT NULL,               -- user, token, break_glass or oidc
+    whose TEXT NOT NULL,              -- name, token's id, SHA-256 of the line, or JSON
     source TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     last_used_at INTEGER NOT NULL,

@@ -5,6 +5,9 @@ use super::{Endpoint, Need, endpoint};
 #[rustfmt::skip]
 pub(super) const ENDPOINTS: &[Endpoint] = &[
     endpoint(Need::Open, "post", "/api/v1/session", "Sign in: the answer sets a cookie. No token.", &[], "Login", "Whoami"),
+    endpoint(Need::Open, "get", "/api/v1/session/ways", "How can one sign in here, beside a local account and a token? No token.", &[], "", "SignInWays"),
+    endpoint(Need::Open, "get", "/api/v1/session/oidc", "For browsers: leads to the identity provider. No token.", &[], "", ""),
+    endpoint(Need::Open, "get", "/api/v1/session/oidc/callback", "For browsers: where the identity provider leads back to; the page sets a cookie and opens the console. No token.", &["state", "code", "error", "iss"], "", "text/html"),
     endpoint(Need::Viewer, "get", "/api/v1/session", "Who am I, and what may I do?", &[], "", "Whoami"),
     endpoint(Need::Viewer, "delete", "/api/v1/session", "Sign out.", &[], "", "Done"),
     endpoint(Need::Viewer, "get", "/api/v1/sessions", "Who is signed in: oneself, for administrators all.", &[], "", "SessionList"),

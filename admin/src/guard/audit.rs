@@ -104,27 +104,22 @@ async fn changed(
     let key = idempotency::key(&request)?;
     let (request, body) = with_body(request, key.is_some()).await?;
     let event = event.details(details(&principal, &request, body.as_ref()));
-    let claimed = match key {
-        None => None,
-        Some(key) => {
-            let route = format!("{} {}", request.method(), request.uri());
-            let body = body.map(|it| it.to_vec()).unwrap_or_default();
-            match idempotency::claim(&shared, &principal, &asked, (key, route), body).await? {
-                Turn::Answer(response) => return Ok(response),
-                Turn::Do(claimed) => Some(claimed),
+    let tracker = shared.tracker().clone();
+    // The key is taken in there too: whoever goes away must not leave it behind.
+    let to_the_end = tracker.spawn(async move {
+        let Some(key) = key else { return Ok(between(&shared, event, request, next).await) };
+        let route = format!("{} {}", request.method(), request.uri());
+        let body = body.map(|it| it.to_vec()).unwrap_or_default();
+        match idempotency::claim(&shared, &principal, &asked, (key, route), body).await? {
+            Turn::Answer(response) => Ok(response),
+            Turn::Do(claimed) => {
+                let response = between(&shared, event, request, next).await;
+                Ok(idempotency::keep(&shared, claimed, response).await)
             }
         }
-    };
-    let tracker = shared.tracker().clone();
-    let to_the_end = tracker.spawn(async move {
-        let response = between(&shared, event, request, next).await;
-        match claimed {
-            Some(claimed) => idempotency::keep(&shared, claimed, response).await,
-            None => response,
-        }
     });
-    to_the_end.await.map_err(|error| {
-        Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string())
+    to_the_end.await.unwrap_or_else(|error| {
+        Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))
     })
 }
 
@@ -200,7 +195,10 @@ async fn with_body(request: Request, has_key: bool) -> Result<(Request, Option<B
 
 fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
-    kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    // As the handlers' own reader has it: RFC 6839 §3.1.
+    let subtype = kind.strip_prefix("application/").unwrap_or_default();
+    subtype == "json" || subtype.ends_with("+json")
 }
 
 /// Reason, ticket, overridden rails and the like, as JSON; empty if there is none.
@@ -213,11 +211,18 @@ fn details(principal: &Principal, request: &Request, body: Option<&Bytes>) -> St
         let author: String = author.to_str().unwrap_or_default().chars().take(128).collect();
         kept.insert("author".into(), author.into());
     }
-    for pair in request.uri().query().unwrap_or_default().split('&') {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        if KEPT.contains(&name) {
-            kept.insert(name.to_owned(), short(unescape(&value.replace('+', " "))));
-        }
+    if let Some((issuer, subject)) = principal.vouched() {
+        kept.insert("issuer".into(), issuer.into());
+        kept.insert("subject".into(), subject.into());
+    }
+    let query = request.uri().query().unwrap_or_default();
+    // As the handlers read it, and apart from the body: one cannot pass for the other.
+    let asked: Map<String, Value> = form_urlencoded::parse(query.as_bytes())
+        .filter(|(name, _)| KEPT.contains(&name.as_ref()))
+        .map(|(name, value)| (name.into_owned(), short(value.into_owned())))
+        .collect();
+    if !asked.is_empty() {
+        kept.insert("query".into(), asked.into());
     }
     let body = body.and_then(|it| serde_json::from_slice::<Value>(it).ok());
     if let Some(Value::Object(fields)) = body {

@@ -23,11 +23,18 @@ const REPLAYED: &str = "idempotency-replayed";
 /// Answers with a secret in them: those are not kept.
 const SECRET: &[&str] = &["POST /api/v1/tokens", "POST /api/v1/users/{name}/totp"];
 
-/// A key that was new.
+/// A key that was new. If it is dropped before its answer is kept, nobody waits for it any more.
 pub(super) struct Claimed {
+    shared: Arc<Shared>,
     question: Question,
     hash: [u8; 32],
     keeps_body: bool,
+}
+
+impl Drop for Claimed {
+    fn drop(&mut self) {
+        self.shared.access.give_up(&self.question);
+    }
 }
 
 pub(super) enum Turn {
@@ -56,14 +63,19 @@ pub(super) async fn claim(
     (key, route): (String, String),
     body: Vec<u8>,
 ) -> Result<Turn> {
-    let question = Question { actor: principal.name().to_owned(), key, route };
+    // Another token may get the name of one that is gone.
+    let actor = match (principal.via(), principal.id()) {
+        (api::Via::Token, Some(id)) => format!("{} {id}", principal.name()),
+        _ => principal.name().to_owned(),
+    };
+    let question = Question { actor, key, route };
     let asking = question.clone();
     let claim = shared.blocking(move |access| access.claim(&asking, &body, now())).await?;
     let conflict = |code: &str, detail: &str| Failure::new(StatusCode::CONFLICT, code, detail);
     match claim {
         Claim::New(hash) => {
             let keeps_body = !SECRET.contains(&asked.action.as_str());
-            Ok(Turn::Do(Claimed { question, hash, keeps_body }))
+            Ok(Turn::Do(Claimed { shared: Arc::clone(shared), question, hash, keeps_body }))
         }
         Claim::Done(answered) => Ok(Turn::Answer(again(answered))),
         Claim::Mismatch => {
@@ -102,12 +114,15 @@ fn again(answered: Answered) -> Response {
     response
 }
 
-/// Keeps the answer. A 503 did nothing, and its key is free again.
+/// Keeps the answer. A refusal (4xx) or a 503 did nothing, and its key is free again.
 pub(super) async fn keep(shared: &Arc<Shared>, claimed: Claimed, response: Response) -> Response {
-    let Claimed { question, hash, keeps_body } = claimed;
+    let (question, hash) = (claimed.question.clone(), claimed.hash);
+    let keeps_body = claimed.keeps_body;
     let (parts, body) = response.into_parts();
     let bytes = to_bytes(body, ANSWER_BYTES_MAX).await.unwrap_or_default();
-    let answered = (parts.status != StatusCode::SERVICE_UNAVAILABLE).then(|| {
+    let did_nothing =
+        parts.status.is_client_error() || parts.status == StatusCode::SERVICE_UNAVAILABLE;
+    let answered = (!did_nothing).then(|| {
         let value = |name: &HeaderName| Some(parts.headers.get(name)?.to_str().ok()?.to_owned());
         let headers = HEADERS.iter().filter_map(|it| Some((it.to_string(), value(it)?))).collect();
         let body = bytes.to_vec();

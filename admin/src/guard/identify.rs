@@ -48,7 +48,7 @@ pub(super) fn identify(
         access.metrics().attempt(Method::Token, Attempt::Refused);
         return Err(Unknown { is_worth_a_record: access.note_refusal(source, now()) });
     }
-    let found = cookie(headers).and_then(|it| access.by_cookie(it, now()));
+    let found = cookie(headers, COOKIE_NAME).and_then(|it| access.by_cookie(it, now()));
     found.ok_or(Unknown { is_worth_a_record: false })
 }
 
@@ -59,10 +59,10 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// RFC 6265 §4.2.1.
-fn cookie(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     let all = headers.get_all(COOKIE).iter().filter_map(|it| it.to_str().ok());
     let pairs = all.flat_map(|it| it.split(';')).filter_map(|it| it.trim().split_once('='));
-    pairs.into_iter().find(|(name, _)| *name == COOKIE_NAME).map(|(_, value)| value)
+    pairs.into_iter().find(|(name, _)| *name == wanted).map(|(_, value)| value)
 }
 
 /// A page of another site cannot add a header of ours, and a browser says where the page was from.

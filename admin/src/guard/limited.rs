@@ -195,11 +195,33 @@ pub(crate) async fn see_plan(shared: &Shared, principal: &Principal, id: &str) -
     Ok(())
 }
 
-/// Of the plans of others only a look at each row would tell.
-pub(crate) fn keep_own_plans(principal: &Principal, plans: &mut Vec<Plan>) {
-    if !principal.limit().is_none() {
-        plans.retain(|it| it.author == principal.name());
+/// Of the plans of others only a look at each row would tell; of those that were cancelled because
+/// they go beyond the limit, too.
+pub(crate) async fn keep_own_plans(shared: &Shared, principal: &Principal, plans: &mut Vec<Plan>) {
+    if principal.limit().is_none() {
+        return;
     }
+    plans.retain(|it| it.author == principal.name());
+    let mut seen = Vec::with_capacity(plans.len());
+    for plan in plans.drain(..) {
+        let cancelled = plan.state == api::PlanState::Cancelled;
+        if !cancelled || see_plan(shared, principal, &plan.id).await.is_ok() {
+            seen.push(plan);
+        }
+    }
+    *plans = seen;
+}
+
+/// Rows that others changed are shown to whoever may see them only.
+pub(crate) fn hide(principal: &Principal, error: BackendError) -> Failure {
+    let BackendError::RowsChanged { generation, mut conflicts } = error else {
+        return error.into();
+    };
+    conflicts.retain(|it| {
+        let rows = [&it.base, &it.theirs, &it.yours];
+        rows.into_iter().flatten().all(|entry| see(principal, entry).is_ok())
+    });
+    BackendError::RowsChanged { generation, conflicts }.into()
 }
 
 /// May this one move the mailbox that has `address`? A step changes neither its addresses nor its

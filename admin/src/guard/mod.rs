@@ -19,7 +19,7 @@ use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-pub(crate) use identify::{COOKIE_NAME, Peer, check_site, now, source};
+pub(crate) use identify::{COOKIE_NAME, Peer, check_site, cookie, now, source};
 
 use crate::endpoints::{Endpoint, Need, endpoints};
 use crate::problem::Failure;
@@ -40,7 +40,8 @@ pub(crate) async fn guarded(State(shared): App, mut request: Request, next: Next
     };
     if let Err(failure) = admit(&principal, &asked, &request) {
         let event = asked.event(&request).by(&principal);
-        if asked.is_audited(request.method()) {
+        if asked.is_audited(request.method()) && shared.access.note_refusal(source(&request), now())
+        {
             let event = event.alone("refused", failure.status(), failure.code());
             let _ = shared.record(event).await;
         }
@@ -60,7 +61,7 @@ async fn refused(shared: &Shared, event: access::Event, unknown: identify::Unkno
 }
 
 fn admit(principal: &Principal, asked: &Asked, request: &Request) -> Result<(), Failure> {
-    if principal.via() == api::Via::Session && changes(request.method()) {
+    if principal.is_session() && changes(request.method()) {
         identify::check_csrf(request.headers())?;
     }
     if !asked.need.is_met_by(principal.role()) {
@@ -106,7 +107,8 @@ impl Asked {
 
     /// What changes something, and what shows mail or much of the table.
     fn is_audited(&self, method: &Method) -> bool {
-        changes(method) || audit::REVEALING.contains(&self.action.as_str())
+        let is_nothing = self.route.as_ref().is_none_or(|it| it.as_str().contains("{*"));
+        (changes(method) && !is_nothing) || audit::REVEALING.contains(&self.action.as_str())
     }
 
     fn event(&self, request: &Request) -> access::Event {

@@ -18,7 +18,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use futures_util::stream;
-use tokio::sync::SemaphorePermit;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{PAGE_DEFAULT, page_rows, segment_of};
 use crate::extract::{By, Json as JsonBody, Query, Segment, Who, json};
@@ -53,50 +53,75 @@ async fn login(State(app): App, request: Request) -> Result<Response> {
     let source = source(&request).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     let login: Login = json(request).await?;
     let permit = turn(&app).await?;
-    let claimed = login.user.clone().unwrap_or_else(|| "token".to_owned());
-    let done = app.blocking(move |access| access.login(&login, source, now())).await;
-    drop(permit);
+    // Whoever hangs up in the middle is on record all the same.
+    let tracker = app.tracker().clone();
+    let done = tracker.spawn(async move { signed_in(&app, login, source, permit).await });
+    done.await.unwrap_or_else(|error| {
+        Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))
+    })
+}
+
+async fn signed_in(
+    app: &Shared,
+    login: Login,
+    source: IpAddr,
+    permit: OwnedSemaphorePermit,
+) -> Result<Response> {
+    // What was typed in the wrong field may be a secret: only names that exist are written down.
+    let claimed = match &login.user {
+        None => "token".to_owned(),
+        Some(name) if app.access.user(name).is_ok() => name.clone(),
+        Some(_) => "unknown".to_owned(),
+    };
+    let done = app.hashing(permit, move |access| access.login(&login, source, now())).await;
     let event = Event::new("POST /api/v1/session", "", &source.to_string()).claimed(&claimed);
     match done {
         Ok(logged_in) => {
-            let event = event.by(&logged_in.principal).alone("login", 200, "");
-            if app.record(event).await.is_err() {
-                let (id, who) = (logged_in.principal.id().map(str::to_owned), logged_in.principal);
-                let _ = app
-                    .blocking(move |it| it.end_session(&id.unwrap_or_default(), &who, now()))
-                    .await;
-                return Err(Failure::audit_unavailable());
-            }
-            Ok(welcome(logged_in))
+            let logged_in = admit_session(&app, event, logged_in).await?;
+            Ok(private(&session_cookie(&logged_in), Json(logged_in.whoami)))
         }
         Err(error) => {
             let throttled = matches!(error, LoginError::Throttled(_));
             let failure = Failure::from(error);
             // A throttled attempt tells nothing new, and there may be thousands.
             if !throttled {
-                app.record(event.alone("login", failure.status(), failure.code())).await?;
+                let event = event.alone("login", failure.status(), failure.code());
+                app.record(event).await.map_err(|_| Failure::audit_unavailable())?;
             }
             Err(failure)
         }
     }
 }
 
+/// The session that has begun is on record, or ends.
+pub(super) async fn admit_session(
+    app: &Shared,
+    event: Event,
+    logged_in: LoggedIn,
+) -> Result<LoggedIn> {
+    let event = event.by(&logged_in.principal).alone("login", 200, "");
+    if app.record(event).await.is_ok() {
+        return Ok(logged_in);
+    }
+    let (id, who) = (logged_in.principal.id().map(str::to_owned), logged_in.principal);
+    let _ = app.blocking(move |it| it.end_session(&id.unwrap_or_default(), &who, now())).await;
+    Err(Failure::audit_unavailable())
+}
+
 /// A permit to hash a password, or 503.
-async fn turn(app: &Shared) -> Result<SemaphorePermit<'_>> {
-    let permit = tokio::time::timeout(HASHING_WAIT, app.hashing.acquire()).await;
+async fn turn(app: &Shared) -> Result<OwnedSemaphorePermit> {
+    let hashing = Arc::clone(&app.hashing).acquire_owned();
+    let permit = tokio::time::timeout(HASHING_WAIT, hashing).await;
     permit.ok().and_then(std::result::Result::ok).ok_or_else(|| {
         let detail = "too many people sign in at once";
         Failure::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).hint("try again soon")
     })
 }
 
-fn welcome(logged_in: LoggedIn) -> Response {
-    let LoggedIn { whoami, cookie, expires_in, .. } = logged_in;
+pub(super) fn session_cookie(logged_in: &LoggedIn) -> String {
+    let LoggedIn { cookie, expires_in, .. } = logged_in;
     let max_age = expires_in.as_secs();
-    let cookie = format!(
-        "{COOKIE_NAME}={cookie}; Path=/; HttpOnly; Secure; SameSite=Strict; Max-Age={max_age}"
-    );
-    private(&cookie, Json(whoami))
+    format!("{COOKIE_NAME}={cookie}; Path=/; HttpOnly; Secure; SameSite=Strict; Max-Age={max_age}")
 }
 
 /// With a cookie, and not for any cache.
@@ -147,7 +172,7 @@ async fn whoami(Who(principal): Who) -> Json<Whoami> {
 
 /// `DELETE /api/v1/session`: with a token there is none to end.
 async fn logout(State(app): App, Who(principal): Who) -> Result<Response> {
-    if principal.via() != api::Via::Session {
+    if !principal.is_session() {
         let detail = "this call came with a token, and not by a session";
         return Err(Failure::new(StatusCode::CONFLICT, "refused", detail)
             .hint("DELETE /api/v1/tokens/{id} revokes a token"));
@@ -188,8 +213,8 @@ async fn add_user(
     By(author): By,
     JsonBody(new): JsonBody<NewUser>,
 ) -> Result<Json<User>> {
-    let _permit = turn(&app).await?;
-    Ok(Json(app.blocking(move |access| access.add_user(new, &author.0, now())).await?))
+    let permit = turn(&app).await?;
+    Ok(Json(app.hashing(permit, move |access| access.add_user(new, &author.0, now())).await?))
 }
 
 /// `PATCH /api/v1/users/{name}`
@@ -213,9 +238,9 @@ async fn set_password(
     Segment(name): Segment,
     JsonBody(change): JsonBody<PasswordChange>,
 ) -> Result<Json<Done>> {
-    let _permit = turn(&app).await?;
-    let set = app.blocking(move |it| it.set_password(&name, &change, &principal, now())).await;
-    Ok(Json(set?))
+    let permit = turn(&app).await?;
+    let set = move |it: &::access::Access| it.set_password(&name, &change, &principal, now());
+    Ok(Json(app.hashing(permit, set).await?))
 }
 
 /// `POST /api/v1/users/{name}/totp`

@@ -3,6 +3,7 @@
 pub(crate) mod access;
 pub(crate) mod health;
 pub(crate) mod moves;
+pub(crate) mod oidc;
 pub(crate) mod plans;
 pub(crate) mod queue;
 pub(crate) mod recipients;

@@ -53,7 +53,8 @@ async fn make(
         return Err(Failure::invalid(detail).hint("POST a file to /api/v1/plans/import"));
     }
     request.base_generation = if_match.0.or(request.base_generation);
-    let plan = app.to_the_end(|it| it.make_plan(request, author)).await?;
+    let plan = app.to_the_end(|it| it.make_plan(request, author)).await;
+    let plan = plan.map_err(|it| limited::hide(&principal, it))?;
     limited::keep_plan(&app, &principal, plan).await.map(Json)
 }
 
@@ -79,7 +80,7 @@ async fn import(
             plan
         })
     });
-    let plan = plan.await?;
+    let plan = plan.await.map_err(|it| limited::hide(&principal, it))?;
     limited::keep_plan(&app, &principal, plan).await.map(Json)
 }
 
@@ -93,7 +94,8 @@ async fn rollback(
     if request.to_generation.is_some() == request.undo_generation.is_some() {
         return Err(Failure::invalid("want either to_generation or undo_generation"));
     }
-    let plan = app.to_the_end(|it| it.plan_rollback(request, author)).await?;
+    let plan = app.to_the_end(|it| it.plan_rollback(request, author)).await;
+    let plan = plan.map_err(|it| limited::hide(&principal, it))?;
     limited::keep_plan(&app, &principal, plan).await.map(Json)
 }
 
@@ -105,7 +107,7 @@ async fn list(
 ) -> Result<Json<PlanList>> {
     query.limit = Some(page_rows(query.limit, PAGE_DEFAULT)?);
     let mut page = app.backend.plans(query).await?;
-    limited::keep_own_plans(&principal, &mut page.plans);
+    limited::keep_own_plans(&app, &principal, &mut page.plans).await;
     Ok(Json(page))
 }
 
@@ -157,7 +159,8 @@ async fn check(
     By(author): By,
 ) -> Result<Json<Plan>> {
     limited::see_plan(&app, &principal, &id).await?;
-    Ok(Json(app.to_the_end(|it| it.check_plan(id, author)).await?))
+    let checked = app.to_the_end(|it| it.check_plan(id, author)).await;
+    checked.map(Json).map_err(|it| limited::hide(&principal, it))
 }
 
 /// `POST /api/v1/plans/{id}/apply`: exactly its rows.
@@ -174,7 +177,8 @@ async fn apply(
 ) -> Result<Json<Plan>> {
     request.expect_generation = if_match.0.or(request.expect_generation);
     limited::see_plan(&app, &principal, &id).await?;
-    Ok(Json(app.to_the_end(|it| it.apply_plan(id, request, author)).await?))
+    let applied = app.to_the_end(|it| it.apply_plan(id, request, author)).await;
+    applied.map(Json).map_err(|it| limited::hide(&principal, it))
 }
 
 /// `GET /api/v1/table/diff?from=…`: rows that differ between two generations.

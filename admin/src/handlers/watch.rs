@@ -11,7 +11,7 @@ use axum::{Json, Router};
 use events::{EventId, Interest};
 
 use crate::BackendError;
-use crate::extract::{By, Query};
+use crate::extract::{By, Query, Who};
 use crate::problem::{Failure, Result};
 use crate::routes::{App, Shared};
 use crate::stream;
@@ -33,6 +33,7 @@ const LAST_EVENT_ID: &str = "last-event-id";
 /// a `dropped` event. 503 when as many listen as may.
 async fn events(
     State(app): App,
+    Who(principal): Who,
     Query(query): Query<StreamQuery>,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse> {
@@ -51,7 +52,9 @@ async fn events(
         // For nginx, which otherwise keeps events until it has a bufferful.
         (header::HeaderName::from_static("x-accel-buffering"), "no"),
     ];
-    Ok((headers, stream::body(listener, &app.metrics)))
+    let access = Arc::clone(&app.access);
+    let may_hear = move || access.is_still(&principal, crate::guard::now());
+    Ok((headers, stream::body(listener, &app.metrics, may_hear)))
 }
 
 fn interest(query: StreamQuery) -> Result<Interest> {

@@ -49,7 +49,11 @@ fn text_header(about: &str) -> Value {
 
 /// 204 has nothing to say; what it made or did is in the body otherwise.
 fn success(endpoint: &Endpoint) -> u16 {
-    if endpoint.answer.is_empty() { 204 } else { 200 }
+    match (endpoint.path, endpoint.answer) {
+        (api::path::SESSION_OIDC, _) => 303,
+        (_, "") => 204,
+        _ => 200,
+    }
 }
 
 fn success_headers(endpoint: &Endpoint) -> Value {
@@ -72,12 +76,13 @@ fn problems(endpoint: &Endpoint) -> Vec<(u16, &'static str)> {
     let is_table = takes_if_match(endpoint);
     // A plan names the generation that it was made for.
     let plans = ["/plans", "/moves", "/explain"].iter().any(|it| endpoint.path.contains(it));
+    let is_oidc = endpoint.path.starts_with(api::path::SESSION_OIDC);
     let asks = names || has_body || !endpoint.query.is_empty();
     let all = [
         (400, v1, "The request is no HTTP that can be read, or its body broke off."),
         (401, v1, "No valid token or session."),
         (403, v1, "Not for this role, or blocked by a rail."),
-        (404, v1 && (asks || changes), "There is no such thing."),
+        (404, v1 && (asks || changes || is_oidc), "There is no such thing."),
         (405, true, "Not by this method; `Allow` names those that the path takes."),
         (409, changes, "Not in this state, or somebody else changed the same."),
         (412, changes && (is_table || plans), "The table has changed since."),

@@ -48,6 +48,14 @@ impl Server {
     }
 
     pub(super) async fn with(limits: Limits) -> Self {
+        Self::build(limits, None).await
+    }
+
+    pub(super) async fn with_oidc(oidc: Arc<oidc::Provider>) -> Self {
+        Self::build(Limits::default(), Some(oidc)).await
+    }
+
+    async fn build(limits: Limits, oidc: Option<Arc<oidc::Provider>>) -> Self {
         let backend = Arc::new(FakeBackend::default());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -59,6 +67,7 @@ impl Server {
             Arc::clone(&access),
             Registry::new(),
             tracker.clone(),
+            oidc,
         )
         .unwrap();
         tracker.spawn(serve(listener, app, limits, tracker.clone(), stop.clone()));

@@ -78,3 +78,21 @@ async fn it_stops_when_told_and_leaves_no_task() {
     server.tracker.close();
     tokio::time::timeout(Duration::from_secs(5), server.tracker.wait()).await.expect("all ended");
 }
+
+/// Every slot could be taken by peers that ask and do not read.
+#[tokio::test]
+async fn a_peer_that_takes_no_answer_loses_its_connection() {
+    let limits = Limits { write_for: Duration::from_millis(200), ..Limits::default() };
+    let server = Server::with(limits).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let requests = "GET /help/api HTTP/1.1\r\nHost: x\r\n\r\n".repeat(2_000);
+    // It stops reading requests when it cannot write answers, and then hangs up.
+    let written = stream.write_all(requests.as_bytes());
+    let _ = tokio::time::timeout(Duration::from_secs(2), written).await;
+    let gone = async {
+        while server.tracker.len() > 1 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), gone).await.expect("the slot is free again");
+}

@@ -6,6 +6,7 @@ mod client;
 mod console;
 mod limits;
 mod moves;
+mod oidc;
 mod requests;
 mod stream;
 

@@ -69,8 +69,9 @@ async fn test(console: &mut Console<'_>) -> Result {
         }
     }
     if done.sent.is_empty() {
-        return Err(Failure::failed("nobody is told of alerts")
-            .hint("set alerts.mail_to in the configuration, then `causeway reload`"));
+        return Err(Failure::failed("nobody is told of alerts").hint(
+            "set alerts.mail_to or alerts.webhook_url in the configuration, then `causeway reload`",
+        ));
     }
     match done.sent.iter().all(|it| it.ok) {
         true => Ok(()),

@@ -184,8 +184,8 @@ async fn transition(args: TransitionArgs, console: &mut Console<'_>) -> Result {
     rails(&done.blocked, console.screen)?;
     done.moves.iter().try_for_each(|it| console.screen.line(&moved(it)))?;
     console.screen.line(&format!("generation {}", done.generation))?;
-    let back = back(&args, to, &before, &done.moves);
-    console.screen.line(&format!("back: {} move transition {back}", console.prefix))
+    let back = back(&args, to, &before, &done);
+    console.screen.line(&format!("back: {} {back}", console.prefix))
 }
 
 /// One reason for all of them: it is for their sake that it was given.
@@ -207,10 +207,14 @@ fn moved(it: &Moved) -> String {
     )
 }
 
-/// Where a step comes from there is mostly a step to; else there is one to `on_prem`.
-fn back(args: &TransitionArgs, to: MoveState, before: &[Move], after: &[Moved]) -> String {
+/// Where a step comes from there is mostly a step to; else the revision is undone, by a plan.
+fn back(args: &TransitionArgs, to: MoveState, before: &[Move], done: &Transitioned) -> String {
     let from = args.from.map(MoveState::from).or_else(|| before.first().map(|it| it.state));
     let target = match (from, to) {
+        (_, MoveState::Settled)
+        | (Some(MoveState::Cloud | MoveState::Settled), MoveState::OnPrem) => {
+            return format!("route rollback --undo {}", done.generation);
+        }
         (Some(MoveState::Syncing), MoveState::Cutover) => MoveState::Syncing,
         (Some(MoveState::Cloud), MoveState::Cutover) => MoveState::Cloud,
         (_, MoveState::OnPrem) => MoveState::Syncing,
@@ -218,10 +222,12 @@ fn back(args: &TransitionArgs, to: MoveState, before: &[Move], after: &[Moved]) 
     };
     let target = target.as_str();
     match &args.batch {
-        Some(batch) => format!("{target} --batch {} --from {}", quoted(batch), to.as_str()),
+        Some(batch) => {
+            format!("move transition {target} --batch {} --from {}", quoted(batch), to.as_str())
+        }
         None => {
-            let addresses = after.iter().map(|it| quoted(&it.address));
-            format!("{target} {}", addresses.collect::<Vec<_>>().join(" "))
+            let addresses = done.moves.iter().map(|it| quoted(&it.address));
+            format!("move transition {target} {}", addresses.collect::<Vec<_>>().join(" "))
         }
     }
 }

@@ -55,8 +55,8 @@ impl Desk {
         let registry = prometheus::Registry::new();
         let folder = tempfile::tempdir().unwrap();
         let access = Arc::new(access::Access::in_folder(folder.path(), TOKEN));
-        let app =
-            admin::router(Arc::clone(&backend) as _, access, registry, tracker.clone()).unwrap();
+        let app = admin::router(Arc::clone(&backend) as _, access, registry, tracker.clone(), None)
+            .unwrap();
         tracker.spawn(admin::serve(
             listener,
             app,

@@ -1,8 +1,10 @@
 //! `[alerts]`
 
+use std::path::PathBuf;
+
 use crate::key::Default::{Absent, Value};
 use crate::key::{Key, Kind};
-use crate::reader::{Found, Reader};
+use crate::reader::{Found, Reader, Section};
 use crate::types::Alerts;
 
 const DAY_S: u64 = 86_400;
@@ -18,6 +20,10 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("free_bytes_under", Kind::Size { min: 0, max: 1 << 50 }, Value("\"2GiB\""), "And a disk with less left than this."),
     Key::new("certificate_within", span(3600), Value("\"14d\""), "And a certificate of a listener that expires so soon."),
     Key::new("mail_to", Kind::Mailbox, Absent("nobody"), "Who gets a message when an alert begins or ends. Best an address that is not behind this gateway: mail for a site that is down waits."),
+    Key::new("webhook_url", Kind::Url, Absent("none"), "Where a POST goes when an alert begins or ends: \"https://HOST/PATH\". Put no secret into it."),
+    Key::new("webhook_secret_file", Kind::Path, Absent("webhook_url needs one"), "File with the secret that signs what is posted, not readable by everyone; read each time."),
+    Key::new("webhook_ca_file", Kind::Path, Absent("the system's roots"), "Roots for the certificate of the webhook's server, PEM."),
+    Key::new("webhook_timeout", Kind::Duration { min_s: 1, max_s: 60 }, Value("\"5s\""), "For each of up to four tries."),
 ];
 
 pub(crate) fn read(found: Found<'_, '_>, reader: &mut Reader) -> Alerts {
@@ -28,7 +34,21 @@ pub(crate) fn read(found: Found<'_, '_>, reader: &mut Reader) -> Alerts {
         free_bytes_under: section.get("free_bytes_under"),
         certificate_within: section.get("certificate_within"),
         mail_to: section.get_opt("mail_to"),
+        webhook: webhook(&mut section),
+        webhook_ca_file: section.path_opt("webhook_ca_file"),
+        webhook_timeout: section.get("webhook_timeout"),
     };
     section.finish();
     alerts
+}
+
+/// Where, and with which secret.
+fn webhook(section: &mut Section<'_, '_, '_>) -> Option<(String, PathBuf)> {
+    let url: Option<String> = section.get_opt("webhook_url");
+    let secret = section.path_opt("webhook_secret_file");
+    if section.is_written("webhook_url") != section.is_written("webhook_secret_file") {
+        let missing = if secret.is_some() { "webhook_url" } else { "webhook_secret_file" };
+        section.note(missing, "webhook_url and webhook_secret_file go together");
+    }
+    url.zip(secret)
 }

@@ -6,6 +6,7 @@ mod directory;
 mod limits;
 mod listener;
 mod log;
+mod oidc;
 mod rails;
 mod recipient_check;
 mod routing;
@@ -19,7 +20,7 @@ use crate::check;
 use crate::key::Key;
 use crate::reader::{Found, Reader};
 use crate::suggest;
-use crate::types::Config;
+use crate::types::{Config, Oidc};
 use crate::value::is_name;
 
 /// How often a section may stand in the file.
@@ -52,6 +53,8 @@ pub(crate) const SECTIONS: &[Declared] = &[
     Declared { name: "routing", shape: One, about: "How recipients are looked up.", keys: routing::ROUTING },
     Declared { name: "rails", shape: One, about: "What a change of the table is held against before it is made.", keys: rails::KEYS },
     Declared { name: "admin", shape: One, about: "API, console, metrics and health.", keys: server::ADMIN },
+    Declared { name: "oidc", shape: One, about: "Signing in to the console by an OpenID Connect provider, beside local accounts. Not written: local accounts only.", keys: oidc::KEYS },
+    Declared { name: "oidc_group", shape: Many, about: "What the members of a group of the provider may do. Whoever is in none of them cannot sign in.", keys: oidc::GROUP },
     Declared { name: "alerts", shape: One, about: "What the gateway finds worth telling somebody.", keys: alerts::KEYS },
     Declared { name: "portal", shape: One, about: "Webmail and JMAP, which this version does not have: the section is accepted, so that one file serves the next version as well.", keys: server::PORTAL },
     Declared { name: "spool", shape: One, about: "Where accepted mail is kept.", keys: spool::KEYS },
@@ -85,6 +88,7 @@ pub(crate) fn read(root: &DeTable<'_>, reader: &mut Reader) -> Config {
         routing: routing::read_routing(one(root, reader, "routing"), reader),
         rails: rails::read(one(root, reader, "rails"), reader),
         admin: server::read_admin(one(root, reader, "admin"), reader),
+        oidc: read_oidc(root, reader),
         alerts: alerts::read(one(root, reader, "alerts"), reader),
         portal: root
             .contains_key("portal")
@@ -107,6 +111,25 @@ pub(crate) fn read(root: &DeTable<'_>, reader: &mut Reader) -> Config {
     check::check(&config, reader);
     config.settings = std::mem::take(&mut reader.settings);
     config
+}
+
+fn read_oidc(root: &DeTable<'_>, reader: &mut Reader) -> Option<Oidc> {
+    let groups = match root.contains_key("oidc_group") {
+        false => Vec::new(),
+        true => many(root, reader, "oidc_group")
+            .into_iter()
+            .enumerate()
+            .map(|(place, found)| oidc::read_group(reader, place, found))
+            .collect(),
+    };
+    if root.contains_key("oidc") {
+        return Some(oidc::read(one(root, reader, "oidc"), groups, reader));
+    }
+    if !groups.is_empty() {
+        let offset = root.get_key_value("oidc_group").map_or(0, |it| it.0.span().start);
+        reader.notes.add(offset, "oidc_group", "write [oidc] as well: whose groups these are");
+    }
+    None
 }
 
 fn reject_unknown(root: &DeTable<'_>, reader: &mut Reader) {

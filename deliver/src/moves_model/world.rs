@@ -443,6 +443,7 @@ impl World {
         let put = Put {
             address: address(MAILBOXES[mailbox]),
             home: SiteName::new(SITES[row.home]),
+            home_said: true,
             state: StateRule::Is(row.state),
             batch: Field::Keep,
             cloud_address: Field::Keep,

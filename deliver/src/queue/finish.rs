@@ -27,6 +27,7 @@ impl<M: Clone> Queues<M> {
             let past = past_after(leg, &next, attempted, now);
             let target = if let Next::Hop(other) = next { other } else { hop };
             let duplicate = matches!(next, Next::Later { maybe_duplicate: true, .. });
+            let recipients = with_new_names(leg, recipients);
             let mut new_leg = new_leg(leg, target, recipients, past);
             new_leg.maybe_duplicate |= duplicate;
             hops.push(target);
@@ -102,6 +103,15 @@ pub(super) fn new_leg(
         maybe_duplicate: leg.maybe_duplicate,
         delay_notified: leg.delay_notified,
     }
+}
+
+/// Order, the end of a cutover and leases go by the mailbox: so each has its present one.
+fn with_new_names(leg: &Leg, mut recipients: Vec<LegRecipient>) -> Vec<LegRecipient> {
+    for recipient in &mut recipients {
+        let renamed = leg.renamed.iter().flatten().find(|it| it.index == recipient.index);
+        recipient.mailbox = renamed.map_or(recipient.mailbox, |it| it.mailbox);
+    }
+    recipients
 }
 
 /// Recipients that share a fate stay together; those settled, and those who keep their place,

@@ -32,6 +32,9 @@ pub struct Leg {
     pub stale: bool,
     /// When it was taken last, and under which table.
     pub taken: Taken,
+    /// Recipients whose mailbox goes by another name in the table of now than when they came: they
+    /// have it in whatever leg comes after this one.
+    pub renamed: Option<Box<[LegRecipient]>>,
 }
 
 /// The beginning of an attempt. The table that decides about it is this one or a newer one.

@@ -64,6 +64,7 @@ impl<M: Clone> Queues<M> {
             seized: false,
             stale: false,
             taken: Taken::default(),
+            renamed: None,
         };
         for recipient in &leg.recipients {
             *self.legs_of.entry(recipient.mailbox).or_default() += 1;

@@ -117,6 +117,14 @@ impl<M: Clone> Queues<M> {
         });
     }
 
+    /// The mailboxes of some recipients, by the table of now: what was unlisted, or had its address
+    /// from another mailbox, when it came. Counts once the leg is finished.
+    pub fn rename(&mut self, id: LegId, renamed: Vec<LegRecipient>) {
+        if let Some(leg) = self.legs.get_mut(&id).filter(|_| !renamed.is_empty()) {
+            leg.renamed = Some(renamed.into());
+        }
+    }
+
     pub fn mark_delay_notified(&mut self, id: LegId) {
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.delay_notified = true;

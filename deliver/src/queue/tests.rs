@@ -400,3 +400,24 @@ fn a_doubt_is_not_forgotten_when_a_leg_is_split() {
     let there = queues.take(other, ALL, Duration::ZERO);
     assert!(there.iter().all(|it| it.maybe_duplicate) && there.len() == 1, "{there:?}");
 }
+
+#[test]
+fn a_mailbox_that_gets_another_name_is_found_by_it() {
+    let (mut queues, hop) = queues();
+    let other = queues.add_hop(true);
+    submit(&mut queues, hop, 1, &[7, 8]);
+    let work = queues.take(hop, ALL, Duration::ZERO).remove(0);
+    queues.rename(work.leg, vec![LegRecipient { index: 0, mailbox: 70 }]);
+    let fates = [(0, Next::Hold(Hold::Cutover)), (1, Next::Hop(other))];
+    queues.finish(work.leg, &fates, false, NOW);
+    assert!(queues.waiting_for(&HashSet::from([7])).is_empty());
+    let held = queues.waiting_for(&HashSet::from([70]));
+    assert_eq!(held.len(), 1);
+    assert_eq!(queues.waiting_for(&HashSet::from([8])).len(), 1);
+    // New mail for it waits behind what is held, by the same name.
+    submit(&mut queues, other, 2, &[70]);
+    assert_eq!(queues.counts(other).held, 1);
+    let seized = queues.seize(held[0]).unwrap();
+    finish(&mut queues, &seized, &Next::Settled);
+    assert!(!queues.knows_any([7].into_iter()), "counted out by the name it was counted in");
+}

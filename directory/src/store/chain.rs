@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::read::{GENERATION, generation};
-use super::rows::{RowFault, sql_number};
+use super::rows::{RowFault, from_sql, sql_number};
 use super::{Generation, SCHEMA_2, SqliteStore, VERSION};
 use crate::DirectoryError;
 use crate::revision::{Chain, Hash, Revision};
@@ -67,6 +67,16 @@ impl SqliteStore {
         Ok(revision.hash(previous, &rows.iter().collect::<Vec<_>>()))
     }
 
+    /// A row that belongs to no revision would be routed by, and be in no hash.
+    fn stray_row(&self, head: u64) -> rusqlite::Result<Option<u64>> {
+        const STRAY: &str = "SELECT generation FROM entry WHERE generation NOT BETWEEN 1 AND ?1
+            UNION ALL SELECT generation FROM past_entry WHERE generation NOT BETWEEN 1 AND ?1
+                OR generation_to NOT BETWEEN 1 AND ?1
+            LIMIT 1";
+        let head = sql_number(head);
+        self.connection.query_row(STRAY, [head], |row| row.get(0)).map(from_sql).optional()
+    }
+
     pub(super) fn read_chain(&self) -> Result<Chain, RowFault> {
         let mut chain = Chain::default();
         for it in self.all()? {
@@ -85,6 +95,10 @@ impl SqliteStore {
                 return Ok(chain);
             }
             (chain.revisions, chain.head) = (expected, it.hash);
+        }
+        if let Some(generation) = self.stray_row(chain.revisions)? {
+            let problem = "a row names it, and no revision has that number".to_owned();
+            chain.broken = Some((generation, problem));
         }
         Ok(chain)
     }

@@ -1,6 +1,7 @@
 //! Where the table is kept: a trait, and SQLite behind it. All SQL of this crate is here.
 
 mod chain;
+mod checkpoint;
 mod plans;
 mod read;
 mod rows;
@@ -17,6 +18,8 @@ use std::time::Duration;
 use mail::{AddressKey, Timestamp};
 use router::{Changes, Entry, RowChange, Table};
 use rusqlite::Connection;
+
+use checkpoint::Checkpointer;
 
 use crate::DirectoryError;
 use crate::plans::{NewPlan, PlanStep, StoredPlan};
@@ -76,6 +79,7 @@ pub(crate) fn open(path: &Path) -> Result<Store, DirectoryError> {
 /// One open file.
 pub(crate) struct SqliteStore {
     connection: Connection,
+    checkpointer: Checkpointer,
     path: PathBuf,
 }
 
@@ -122,8 +126,9 @@ impl SqliteStore {
             source: source.into(),
         };
         let connection = Connection::open(path).map_err(error)?;
-        let mut store = Self { connection, path: path.to_owned() };
-        store.set_up().map_err(error)?;
+        set_up(&connection).map_err(error)?;
+        let checkpointer = Checkpointer::start(&connection, path).map_err(error)?;
+        let mut store = Self { connection, checkpointer, path: path.to_owned() };
         let version = store.version().map_err(error)?;
         match version {
             0 => store.create().map_err(error)?,
@@ -135,16 +140,6 @@ impl SqliteStore {
             }
         }
         Ok(store)
-    }
-
-    /// WAL with FULL: a commit is one append and one sync, and survives a power cut.
-    fn set_up(&self) -> rusqlite::Result<()> {
-        self.connection.busy_timeout(BUSY_FOR)?;
-        self.connection.pragma_update(None, "journal_mode", "WAL")?;
-        self.connection.pragma_update(None, "synchronous", "FULL")?;
-        self.connection.pragma_update(None, "cache_size", -65_536)?;
-        self.connection.set_prepared_statement_cache_capacity(16);
-        Ok(())
     }
 
     fn version(&self) -> rusqlite::Result<i64> {
@@ -166,6 +161,16 @@ impl SqliteStore {
     }
 }
 
+/// WAL with FULL: a commit is one append and one sync, and survives a power cut.
+fn set_up(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_FOR)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "cache_size", -65_536)?;
+    connection.set_prepared_statement_cache_capacity(16);
+    Ok(())
+}
+
 impl TableStore for SqliteStore {
     fn load(&self) -> Result<Table, DirectoryError> {
         let generation = self.generation().map_err(|it| self.error("read", it))?;
@@ -182,7 +187,9 @@ impl TableStore for SqliteStore {
         revision: &Revision,
         plan: Option<&PlanStep>,
     ) -> Result<bool, DirectoryError> {
-        self.write(changes, revision, plan).map_err(|it| self.error("write", it))
+        let done = self.write(changes, revision, plan).map_err(|it| self.error("write", it))?;
+        self.checkpointer.committed();
+        Ok(done)
     }
 
     fn history(
@@ -206,7 +213,9 @@ impl TableStore for SqliteStore {
     }
 
     fn add_plan(&mut self, plan: &NewPlan, keep_over: usize) -> Result<u64, DirectoryError> {
-        self.insert_plan(plan, keep_over).map_err(|it| self.error("write", it))
+        let id = self.insert_plan(plan, keep_over).map_err(|it| self.error("write", it))?;
+        self.checkpointer.committed();
+        Ok(id)
     }
 
     fn step_plan(&mut self, step: &PlanStep) -> Result<bool, DirectoryError> {

@@ -52,6 +52,11 @@ fn what_was_altered_afterwards_shows() {
         ("DELETE FROM entry WHERE key LIKE 'bert%'", 3),
         ("DELETE FROM generation WHERE generation = 2", 3),
         ("UPDATE generation SET hash = zeroblob(32) WHERE generation = 2", 2),
+        (
+            "INSERT INTO entry (key, address, home, state, changed_at, generation) \
+             VALUES ('eve@x.example', 'eve@x.example', 'cloud', 'cloud', 1, 99)",
+            99,
+        ),
     ] {
         let bench = Bench::new();
         three(&bench);

@@ -64,6 +64,12 @@ impl Evaluator {
         changed
     }
 
+    /// Names of those that fire, one for each.
+    pub(super) fn firing(&self) -> Vec<&'static str> {
+        let firing = self.open.iter().filter(|(_, it)| it.alert.state == AlertState::Firing);
+        firing.map(|((name, _), _)| *name).collect()
+    }
+
     /// Firing first, then what is about to, then what has ended; each the gravest first.
     pub(super) fn list(&self) -> Vec<Alert> {
         let ended = self.ended.iter().rev().map(|it| &it.1);
@@ -105,6 +111,9 @@ mod tests {
             free_bytes_under: 1000,
             certificate_within: Duration::from_secs(14 * 86_400),
             mail_to: None,
+            webhook: None,
+            webhook_ca_file: None,
+            webhook_timeout: Duration::from_secs(5),
         }
     }
 

@@ -1,12 +1,16 @@
 //! What wants a person: rules over what the gateway knows of itself, and the few people told of it.
 //!
 //! ```text
-//!  facts ── rules ──> conditions ── evaluator ──> began, ended ──> bus, mail
+//!  facts ── rules ──> conditions ── evaluator ──> began, ended ──> bus, mail, webhook
 //! ```
 
 mod evaluator;
+mod metrics;
 mod notice;
 mod rules;
+mod webhook;
+#[cfg(test)]
+mod webhook_tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,7 +24,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::control::Control;
 use evaluator::Evaluator;
-use rules::{Facts, SiteFact, conditions};
+pub(crate) use metrics::AlertMetrics;
+use rules::{Facts, NAMES, SiteFact, conditions};
+use webhook::Webhook;
+pub(crate) use webhook::deliver;
 
 /// How often the rules are looked at.
 const EVERY: Duration = Duration::from_secs(5);
@@ -31,10 +38,22 @@ const FIGURES_KEPT: usize = 361;
 const CERTIFICATES_EVERY: Duration = Duration::from_secs(60);
 
 /// What the watch over the gateway remembers. In memory: a restart begins anew.
-#[derive(Default)]
 pub struct Watched {
     evaluator: Mutex<Evaluator>,
     taken: Mutex<VecDeque<Taken>>,
+    webhook: Webhook,
+    metrics: AlertMetrics,
+}
+
+impl Watched {
+    pub(crate) fn new(metrics: AlertMetrics) -> Self {
+        Self {
+            evaluator: Mutex::default(),
+            taken: Mutex::default(),
+            webhook: Webhook::default(),
+            metrics,
+        }
+    }
 }
 
 /// Counters at a moment.
@@ -102,6 +121,7 @@ impl Control {
         let now = self.now();
         let conditions = conditions(&facts, &config.alerts, now);
         let changed = self.watched.evaluator.lock().step(now, conditions);
+        self.watched.metrics.count(&self.watched.evaluator.lock().firing(), NAMES);
         for alert in changed {
             tracing::warn!(
                 alert = alert.name,
@@ -110,6 +130,10 @@ impl Control {
                 "An alert has changed."
             );
             self.events.alert(alert.clone());
+            if config.alerts.webhook.is_some() {
+                let hostname = config.server.hostname.to_string();
+                self.watched.webhook.tell(&alert, &hostname, &self.watched.metrics);
+            }
             if let Some(to) = &config.alerts.mail_to {
                 self.send_alert(to, &alert).await;
             }
@@ -163,11 +187,12 @@ impl Control {
         };
         self.events.alert(alert.clone());
         let to = self.config.load().alerts.mail_to.clone();
-        let sent = match to {
-            Some(to) => vec![self.send_alert(&to, &alert).await],
-            None => Vec::new(),
+        let by_mail = match to {
+            Some(to) => Some(self.send_alert(&to, &alert).await),
+            None => None,
         };
-        AlertTest { sent }
+        let by_webhook = self.test_webhook(&alert).await;
+        AlertTest { sent: by_mail.into_iter().chain(by_webhook).collect() }
     }
 
     /// Queued is all that can be said at once; `trace` tells the rest.

@@ -7,6 +7,17 @@ use api::{Severity, SiteState};
 use config::Alerts;
 use mail::Timestamp;
 
+/// Every name there is, for the metric.
+pub(super) const NAMES: &[&str] = &[
+    "SiteDown",
+    "SiteHeld",
+    "MailWaits",
+    "SpoolFull",
+    "DiskFillsUp",
+    "DamageOnDisk",
+    "CertificateExpires",
+];
+
 /// What the gateway knows of itself at a moment.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {

@@ -176,6 +176,7 @@ fn edits_of(rows: Vec<RowChange>) -> Vec<Edit> {
         Some(row) => Some(Edit::Put(Box::new(Put {
             address: row.address.clone(),
             home: row.home.clone(),
+            home_said: true,
             state: StateRule::Is(row.state),
             batch: field(row.batch.as_ref()),
             cloud_address: field(row.cloud_address.as_ref()),

@@ -17,7 +17,7 @@ mod site;
 mod steps;
 mod table;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod trace;
 mod watch;
 

@@ -332,6 +332,7 @@ fn put(
     // An edit by an alias is an edit of its mailbox.
     let named = before.map_or(parsed, |it| it.address);
     let mut put = Put::new(named, home, domains);
+    put.home_said = patch.home.is_some();
     if let Some(state) = patch.state {
         put.state = StateRule::Is(move_state(state));
     }

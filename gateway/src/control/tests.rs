@@ -23,7 +23,7 @@ use crate::Shards;
 use crate::run::{Started, start};
 
 /// Two sites at which nobody listens; port 9 is discard.
-pub(super) const CONFIG: &str = r#"
+pub(crate) const CONFIG: &str = r#"
 [server]
 hostname = "gw.example"
 data_dir = "DIR"
@@ -53,7 +53,7 @@ free_inodes_min = 0
 segment_bytes = "4MiB"
 "#;
 
-pub(super) struct Gateway {
+pub(crate) struct Gateway {
     started: Option<Started>,
     shards: Option<Shards>,
     runtime: Runtime,
@@ -64,7 +64,7 @@ impl Gateway {
         Self::start_with(dir, CONFIG)
     }
 
-    pub(super) fn start_with(dir: &Path, config: &str) -> Self {
+    pub(crate) fn start_with(dir: &Path, config: &str) -> Self {
         let path = dir.join("causeway.toml");
         let text = config.replace("DIR", &dir.display().to_string());
         std::fs::write(&path, text).unwrap();
@@ -75,11 +75,11 @@ impl Gateway {
         Self { started: Some(started), shards: Some(shards), runtime }
     }
 
-    pub(super) fn control(&self) -> Arc<Control> {
+    pub(crate) fn control(&self) -> Arc<Control> {
         Arc::clone(&self.started.as_ref().unwrap().control)
     }
 
-    pub(super) fn ask<T>(&self, question: impl Future<Output = T>) -> T {
+    pub(crate) fn ask<T>(&self, question: impl Future<Output = T>) -> T {
         self.runtime.block_on(question)
     }
 }

@@ -178,3 +178,17 @@ fn a_page_is_a_piece_of_the_sorted_list() {
     assert_eq!(page(None, 0), [""; 0]);
     assert_eq!(table.len_by_home().values().copied().collect::<Vec<_>>(), [3, 1]);
 }
+
+/// Somebody looked, and somebody else was faster: the home is not set back.
+#[test]
+fn a_home_that_is_not_said_is_the_one_of_now() {
+    let before = table("a@contoso.example cloud state=cloud");
+    let Edit::Put(mut put) = edit("a@contoso.example on_prem note=n") else { panic!("a row") };
+    put.home_said = false;
+    let changes = before.plan(&[Edit::Put(put.clone())], Timestamp::from_micros(2)).unwrap();
+    let want = "table 2 with 1\na@contoso.example cloud cloud note=n since 2\n";
+    assert_eq!(shown(&before.apply(&changes)), want);
+    let gone = [Edit::Remove(address("a@contoso.example").key()), Edit::Put(put)];
+    let problems = before.plan(&gone, Timestamp::from_micros(2)).unwrap_err();
+    assert_eq!(problems[0].column, "home");
+}

@@ -1,7 +1,8 @@
-// The way in: an account, or a token.
+// The way in: an account, a token, or the identity provider if there is one.
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { ApiError } from "../api/client.ts";
+import { type ApiError, api } from "../api/client.ts";
+import type { OidcWay, SignInWays } from "../api/types.ts";
 import { asError } from "../lib/resource.ts";
 import { signIn } from "../lib/session.ts";
 import { Input, Segmented } from "./field.tsx";
@@ -16,6 +17,9 @@ export function Login({ failure }: { failure?: ApiError }): JSX.Element {
   const [token, setToken] = useState("");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError | undefined>(failure);
+  const [oidc, setOidc] = useState<OidcWay | null>(null);
+  // What cannot be asked is not offered: the form works all the same.
+  useEffect(() => { api.get<SignInWays>("/session/ways").then((it) => setOidc(it.oidc), () => undefined); }, []);
   const form = useRef<HTMLFormElement>(null);
   useEffect(() => form.current?.querySelector<HTMLInputElement>(".field input")?.focus(), [way]);
   const submit = async (event: Event) => {
@@ -38,6 +42,13 @@ export function Login({ failure }: { failure?: ApiError }): JSX.Element {
         <div class="brand"><img src={document.querySelector<HTMLLinkElement>("link[rel=icon]")?.href} alt="" width="32" height="32" /><h1>Causeway</h1></div>
         <p class="muted">Sign in to {location.host}</p>
         {error && <Failure error={error} />}
+        {oidc?.available && (
+          <>
+            <a class="button primary" href={oidc.path}>Sign in with {oidc.label}</a>
+            <p class="muted">or</p>
+          </>
+        )}
+        {oidc && !oidc.available && <p class="notice" role="status">Sign-in with {oidc.label} does not answer at the moment. Use a local account.</p>}
         <Segmented label="Sign in with" value={way} set={setWay} options={[["account", "Account"], ["token", "Token"]]} />
         {way === "account" ? (
           <>
@@ -48,7 +59,7 @@ export function Login({ failure }: { failure?: ApiError }): JSX.Element {
         ) : (
           <Input label="Token" type="password" value={token} set={setToken} hint={<>The gateway's first start writes one to <code>DATA_DIR/admin.token</code>.</>} required />
         )}
-        <button type="submit" class="button primary" disabled={busy}>{busy ? "Signing in…" : "Sign in"}</button>
+        <button type="submit" class={oidc?.available ? "button" : "button primary"} disabled={busy}>{busy ? "Signing in…" : "Sign in"}</button>
       </form>
     </main>
   );

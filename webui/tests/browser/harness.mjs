@@ -165,8 +165,8 @@ export async function shot(page, name) {
   await page.screenshot({ path: join(shots, `${name}.png`) });
 }
 
-/** `causeway serve` with an empty table and two sites that nobody answers for. */
-export async function serve() {
+/** `causeway serve` with an empty table and two sites that nobody answers for; `more` is added to its configuration. */
+export async function serve({ bind = "127.0.0.1:0", more = "" } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "causeway-console-"));
   const config = join(folder, "causeway.toml");
   writeFileSync(config, `[server]
@@ -192,8 +192,8 @@ name = "contoso.example"
 unlisted = "reject"
 
 [admin]
-bind = "127.0.0.1:0"
-`);
+bind = "${bind}"
+${more}`);
   const child = spawn(binary(), ["serve", "--config", config], { stdio: ["ignore", "ignore", "pipe"], detached: true });
   let text = "";
   child.stderr.on("data", (it) => { text += it; });

@@ -10,9 +10,9 @@ use super::{Finding, read};
 ///
 /// `e2e` and `xtask` stand outside: nothing may depend on them.
 const LAYERS: &[&[&str]] = &[
-    &["mail", "webui"],
+    &["mail", "fetch", "webui"],
     &["smtp", "router", "config", "api", "health"],
-    &["directory", "recipients", "access", "spool", "events"],
+    &["directory", "recipients", "access", "oidc", "spool", "events"],
     &["deliver"],
     &["admin"],
     &["gateway"],
