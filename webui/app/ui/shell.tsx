@@ -64,11 +64,20 @@ function Header({ menu, open }: { menu: () => void; open: boolean }): JSX.Elemen
           <p><strong>{who.value?.name}</strong><br /><span class="muted">{capital(who.value?.role ?? "")}</span></p>
           <a class="menu-item" href={href("settings")}>Preferences</a>
           <button type="button" class="menu-item" onClick={() => { helpOpen.value = true; }}>Keyboard shortcuts</button>
-          <button type="button" class="menu-item" onClick={() => void signOut()}>Sign out</button>
+          <button type="button" class="menu-item" onClick={() => void leave()}>Sign out</button>
         </div>
       </details>
     </header>
   );
+}
+
+/** What failed must not look as if it had not: the session would still be open. */
+async function leave(): Promise<void> {
+  try {
+    await signOut();
+  } catch (error) {
+    toast(`You are still signed in: ${error instanceof Error ? error.message : String(error)}`, { bad: true });
+  }
 }
 
 /** Says where we are, and puts focus at the screen's heading, when the section changes. */
