@@ -122,6 +122,9 @@ pub struct ListQuery {
     /// Changed by a generation later than this one.
     #[serde(default)]
     pub changed_after: Option<u64>,
+    /// As the table was then; without it, as it is.
+    #[serde(default)]
+    pub generation: Option<u64>,
     /// `next_cursor` of the page before.
     #[serde(default)]
     pub cursor: Option<String>,

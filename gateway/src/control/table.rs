@@ -42,7 +42,7 @@ impl Control {
 
     /// Walks the table in the order of its keys; bounded by the page, not by the table.
     pub(super) async fn list_entries(&self, query: ListQuery) -> Result<EntryList, BackendError> {
-        let table = self.routes.directory().snapshot();
+        let table = self.table_at(query.generation).await?;
         let limit = page_limit(query.limit);
         if let Some(offset) = query.offset {
             let listings = Arc::clone(&self.listings);
