@@ -16,6 +16,7 @@ import { Help } from "./help.tsx";
 import { Icon } from "./icon.tsx";
 import { Palette } from "./palette.tsx";
 import { SECTIONS } from "./sections.ts";
+import { Lost } from "./states.tsx";
 import { Clock } from "./time.tsx";
 import { announce, toast, Toasts, undoLast } from "./toast.tsx";
 
@@ -119,7 +120,7 @@ export function Shell({ children, review }: { children: ComponentChildren; revie
       {menu && <div class="scrim" onClick={() => setMenu(false)} />}
       <div class="stage">
         <Header menu={() => setMenu(!menu)} open={menu} />
-        <main id="main">{children}</main>
+        <main id="main"><Lost />{children}</main>
       </div>
       <Toasts />
       {paletteOpen.value && <Palette close={() => { paletteOpen.value = false; }} />}
