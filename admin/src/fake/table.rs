@@ -73,6 +73,10 @@ impl FakeTable {
             query.cursor.as_ref().is_none_or(|cursor| it.address > *cursor)
                 && query.home.as_ref().is_none_or(|home| it.home == *home)
                 && query.batch.as_ref().is_none_or(|batch| it.batch.as_ref() == Some(batch))
+                && (query.within_domains.is_empty()
+                    || query.within_domains.iter().any(|one| it.address.ends_with(one.as_str())))
+                && (query.within_batches.is_empty()
+                    || it.batch.as_ref().is_some_and(|it| query.within_batches.contains(it)))
         });
         let total = query.offset.map(|_| found.clone().count() as u64);
         let skipped = query.offset.unwrap_or_default() as usize;
