@@ -211,7 +211,7 @@ fn of_rows_that_go_back_those_stay_that_somebody_changed_or_whose_alias_is_given
         "anna@contoso.example bert@contoso.example"
     );
     let gone = now.apply(&now.carry(&fitting.rows, at).unwrap());
-    let home = |it: &str| gone.find(&address(it).key()).map(|it| it.home.to_string());
+    let home = |it: &str| gone.get(&address(it).key()).map(|it| it.home.to_string());
     assert_eq!(home("cleo@contoso.example").as_deref(), Some("on_prem"));
     assert_eq!((home("dora@contoso.example"), gone.len()), (None, 4));
     assert!(before.carry_what_fits(Vec::new(), at).rows.is_empty());
