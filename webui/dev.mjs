@@ -23,7 +23,7 @@ export function start(gateway, port = 0) {
     }
     try {
       const name = path.slice("/console/".length);
-      const page = !name.includes(".");
+      const page = !name.includes(".") || name.includes("/");
       if (page || !server.files) server.files = (await bundle({ minify: false })).files;
       const bytes = server.files.get(page ? "index.html" : name);
       response.writeHead(bytes ? 200 : 404, { "content-type": TYPES[page ? "html" : name.split(".").pop()] ?? "text/plain", "content-security-policy": POLICY, "cache-control": "no-store" });

@@ -313,6 +313,24 @@ impl Access {
 
     /// Walks along the whole chain. Blocking; others get their turn in between.
     pub fn verify_audit(&self, anchor: &AuditAnchor) -> Result<AuditVerification, AccessError> {
+        let (mut walk, mut head_hash) = self.walk(anchor)?;
+        let first = self.audit_after(0)?.first().map(|it| it.seq);
+        if walk.broken.is_some() && walk.first < first {
+            // Old records went while we walked: what is missing may be just those.
+            (walk, head_hash) = self.walk(anchor)?;
+        }
+        Ok(AuditVerification {
+            intact: walk.broken.is_none(),
+            records: walk.n,
+            first_seq: walk.first.unwrap_or(0),
+            last_seq: walk.last.0,
+            head_hash,
+            broken_seq: walk.broken.as_ref().map(|it| it.0),
+            broken: walk.broken.map(|it| it.1),
+        })
+    }
+
+    fn walk(&self, anchor: &AuditAnchor) -> Result<(Walk, String), AccessError> {
         let (head_seq, head_hash) =
             self.with_store(|_, chain| Ok((chain.seq, chain.hash.clone())))?;
         let mut walk = Walk { anchor: anchor.seq.zip(anchor.hash.clone()), ..Walk::default() };
@@ -324,15 +342,7 @@ impl Access {
             records.iter().take_while(|it| it.seq <= head_seq).for_each(|it| walk.step(it));
         }
         walk.end(head_seq, &head_hash);
-        Ok(AuditVerification {
-            intact: walk.broken.is_none(),
-            records: walk.n,
-            first_seq: walk.first.unwrap_or(0),
-            last_seq: walk.last.0,
-            head_hash,
-            broken_seq: walk.broken.as_ref().map(|it| it.0),
-            broken: walk.broken.map(|it| it.1),
-        })
+        Ok((walk, head_hash))
     }
 
     /// Lets records go that are older than `kept`, and says so in a record. Blocking.
@@ -361,6 +371,8 @@ struct Walk {
     beginning: Option<(u64, String)>,
     begins_after: Option<(u64, String)>,
     anchor: Option<(u64, String)>,
+    /// What a start found, if nothing worse is found.
+    alarm: Option<(u64, String)>,
     broken: Option<(u64, String)>,
 }
 
@@ -381,8 +393,11 @@ impl Walk {
             None
         };
         let broken = broken
-            .or_else(|| (hash(it) != it.hash).then(|| "it was changed: its hash differs".into()))
-            .or_else(|| (it.kind == "alarm").then(|| format!("at a start, {}", it.details)));
+            .or_else(|| (hash(it) != it.hash).then(|| "it was changed: its hash differs".into()));
+        if it.kind == "alarm" {
+            // It stays in the log for years: what was done after it must show too.
+            self.alarm.get_or_insert_with(|| (it.seq, format!("at a start, {}", it.details)));
+        }
         if let Some((_, hash)) = self.anchor.as_ref().filter(|(seq, _)| *seq == it.seq) {
             if *hash != it.hash {
                 self.broken = Some((it.seq, format!("it had hash {hash}")));
@@ -417,6 +432,8 @@ impl Walk {
             self.broken = Some((self.last.0 + 1, why));
         } else if let Some((seq, hash)) = self.anchor.take() {
             self.broken = Some((seq, format!("there is no record {seq} with hash {hash}")));
+        } else {
+            self.broken = self.alarm.take();
         }
     }
 }

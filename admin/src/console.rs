@@ -37,12 +37,14 @@ async fn to_console() -> impl IntoResponse {
     (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, ROOT)])
 }
 
-/// A file of the console. Its own places, such as `/console/routes`, are all the first page.
+/// A file of the console. Its own places, such as `/console/moves/anna@contoso.example`, are all the
+/// first page; files are in no folder.
 async fn page(uri: Uri, request: HeaderMap) -> Response {
     let path = uri.path().strip_prefix(ROOT).unwrap_or_default();
     let accept = request.get(header::ACCEPT_ENCODING).and_then(|it| it.to_str().ok());
     let accept = accept.unwrap_or_default();
-    let name = if path.contains('.') { path } else { INDEX };
+    let is_file = path.contains('.') && !path.contains('/');
+    let name = if is_file { path } else { INDEX };
     let Some(asset) = webui::asset(name, accept) else {
         return Failure::not_found().into_response();
     };

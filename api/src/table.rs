@@ -122,6 +122,9 @@ pub struct ListQuery {
     /// Changed by a generation later than this one.
     #[serde(default)]
     pub changed_after: Option<u64>,
+    /// As the table was then; without it, as it is.
+    #[serde(default)]
+    pub generation: Option<u64>,
     /// `next_cursor` of the page before.
     #[serde(default)]
     pub cursor: Option<String>,
@@ -131,6 +134,12 @@ pub struct ListQuery {
     /// 1 to 1,000, else 200.
     #[serde(default)]
     pub limit: Option<u32>,
+    /// Nobody sends these: what whoever asks may see, if that is not everything. Rows of one of
+    /// these domains, and of one of these batches, where there are any.
+    #[serde(skip)]
+    pub within_domains: Vec<String>,
+    #[serde(skip)]
+    pub within_batches: Vec<String>,
 }
 
 /// One page.

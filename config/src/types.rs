@@ -424,6 +424,8 @@ pub struct DirectorySource {
     /// A sync that takes away more addresses than both of these asks first.
     pub removals_max: usize,
     pub removals_percent_max: u8,
+    /// More than this at once is asked about whatever its share.
+    pub removals_always_ask: usize,
     pub recipients_max: usize,
     /// Addresses of one recipient.
     pub addresses_max: usize,

@@ -26,6 +26,7 @@ pub struct Directory {
 struct Shared {
     current: ArcSwap<Table>,
     /// Held by one edit at a time, from plan to publish.
+    past_store: Mutex<Store>,
     store: Mutex<Store>,
     past: Past,
     cutovers: Cutovers,
@@ -72,6 +73,7 @@ impl Directory {
             shared: Arc::new(Shared {
                 current,
                 store: Mutex::new(store),
+                past_store: Mutex::new(store::open_to_read(path)?),
                 past: Past::default(),
                 cutovers,
                 syncs: Syncs::open(path)?,
@@ -209,7 +211,7 @@ impl Directory {
         if let Some(table) = self.shared.past.get(generation) {
             return Ok(Some(table));
         }
-        let table = Arc::new(self.store().load_at(generation)?);
+        let table = Arc::new(self.past_store().load_at(generation)?);
         self.shared.past.keep(&table);
         Ok(Some(table))
     }
@@ -220,26 +222,31 @@ impl Directory {
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<Generation>, DirectoryError> {
-        self.store().history(before, limit)
+        self.past_store().history(before, limit)
     }
 
     /// What the table ever said of one mailbox, the oldest first.
     pub fn history_of(&self, key: &AddressKey) -> Result<Vec<PastEntry>, DirectoryError> {
-        self.store().history_of(key)
+        self.past_store().history_of(key)
     }
 
     /// What one revision changed, by key; empty for one that is not there.
     pub fn rows_of(&self, generation: u64) -> Result<Vec<RowChange>, DirectoryError> {
-        self.store().rows_of(generation)
+        self.past_store().rows_of(generation)
     }
 
     /// Whether all revisions are as they were written. Reads the whole file.
     pub fn verify(&self) -> Result<Chain, DirectoryError> {
-        self.store().verify()
+        self.past_store().verify()
     }
 
     pub(crate) fn metrics(&self) -> &DirectoryMetrics {
         &self.shared.metrics
+    }
+
+    /// For what may take long: an edit, and the end of a cutover, do not wait for it.
+    pub(crate) fn past_store(&self) -> MutexGuard<'_, Store> {
+        self.shared.past_store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A panic in an edit leaves a transaction that SQLite rolls back, so the store stays usable.

@@ -28,6 +28,8 @@ pub struct Bounds {
     pub addresses: usize,
     /// And so much of all addresses in any case.
     pub percent: u8,
+    /// But of more addresses than this no part is small enough.
+    pub most: usize,
 }
 
 impl Change {
@@ -78,6 +80,7 @@ impl Change {
         let n_gone = self.gone.len();
         let is_all = n_gone > 0 && n_gone >= self.n_before;
         is_all
+            || n_gone > bounds.most
             || (n_gone > bounds.addresses
                 && n_gone.saturating_mul(100) > usize::from(bounds.percent) * self.n_before)
     }
@@ -117,7 +120,7 @@ mod tests {
         people((0..n).map(|it| person(it, &format!("a{it}@x.example"), &[], 1)))
     }
 
-    const BOUNDS: Bounds = Bounds { addresses: 20, percent: 10 };
+    const BOUNDS: Bounds = Bounds { addresses: 20, percent: 10, most: 500 };
 
     #[test]
     fn a_full_read_adds_changes_and_removes() {
@@ -162,5 +165,16 @@ mod tests {
         let change = Change::to_some(&full, bare);
         assert_eq!((change.changed, change.gone.len()), (100, 100));
         assert!(change.asks(BOUNDS));
+    }
+
+    #[test]
+    fn a_small_share_of_a_large_directory_is_asked_about_too() {
+        let before = crowd(20_000);
+        let lost = |n: usize| {
+            let after =
+                before.iter().skip(n).map(|(id, it)| (id.clone(), Arc::clone(it))).collect();
+            Change::to_all(&before, after).asks(BOUNDS)
+        };
+        assert_eq!((lost(500), lost(501)), (false, true));
     }
 }

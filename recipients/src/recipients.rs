@@ -15,6 +15,7 @@ use rustls::ClientConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::Recipient;
 use crate::change::Change;
 use crate::file::Split;
 use crate::source::{Source, SourceView, Synced};
@@ -153,6 +154,20 @@ impl Shared {
         self.snapshot.store(Arc::new(snapshot));
     }
 
+    /// An entry that could not be read whole keeps the addresses that it had: what cannot be read
+    /// does not say that somebody is gone.
+    pub(crate) fn keep_doubtful(&self, source: &Source, found: &mut People, doubtful: &[Box<str>]) {
+        let inner = self.inner.lock();
+        let Some(before) = inner.people.get(&source.name) else { return };
+        for old in doubtful.iter().filter_map(|it| before.get(it)) {
+            let kept = match found.get(&old.id) {
+                None => Arc::clone(old),
+                Some(new) => Arc::new(with_addresses_of(new, old)),
+            };
+            found.insert(old.id.clone(), kept);
+        }
+    }
+
     /// What `found` would change.
     pub(crate) fn change(&self, source: &Source, found: People, is_full: bool) -> Change {
         let inner = self.inner.lock();
@@ -176,6 +191,11 @@ impl Shared {
         }
         Ok(())
     }
+}
+
+fn with_addresses_of(new: &Recipient, old: &Recipient) -> Recipient {
+    let missing = old.addresses().filter(|it| !new.has(&it.key())).cloned();
+    Recipient { others: new.others.iter().cloned().chain(missing).collect(), ..new.clone() }
 }
 
 fn view(source: &Source, recipients: usize, addresses: usize) -> SourceView {
@@ -270,3 +290,31 @@ pub enum RequestError {
 
 /// The outcome of one that was.
 pub type Answer = Result<Synced, RequestError>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Kind;
+
+    fn person(id: &str, addresses: &[&str]) -> Recipient {
+        let mut all = addresses.iter().map(|it| it.parse().unwrap());
+        Recipient {
+            id: id.into(),
+            address: all.next().unwrap(),
+            others: all.collect(),
+            x500: Box::default(),
+            target: None,
+            kind: Kind::User,
+            usn: 1,
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_read_whole_keeps_its_addresses() {
+        let old = person("1", &["a@x.example", "b@x.example", "c@x.example"]);
+        let new = person("1", &["b@x.example", "d@x.example"]);
+        let kept = with_addresses_of(&new, &old);
+        let shown: Vec<_> = kept.addresses().map(ToString::to_string).collect();
+        assert_eq!(shown, ["b@x.example", "d@x.example", "a@x.example", "c@x.example"]);
+    }
+}

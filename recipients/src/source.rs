@@ -174,6 +174,7 @@ impl Source {
         Bounds {
             addresses: self.settings.removals_max,
             percent: self.settings.removals_percent_max,
+            most: self.settings.removals_always_ask,
         }
     }
 

@@ -195,7 +195,8 @@ fn settle(
     request: SyncRequest,
     began: Instant,
 ) -> Result<Synced, String> {
-    let Fetched { is_full, people, server, usn, entries, mistakes } = fetched;
+    let Fetched { is_full, mut people, server, usn, entries, mistakes, doubtful } = fetched;
+    shared.keep_doubtful(source, &mut people, &doubtful);
     let change = shared.change(source, people, is_full);
     let mut synced = Synced {
         is_full,
@@ -233,8 +234,15 @@ fn settle(
     synced.took = began.elapsed();
     source.good(now(), position, synced.clone());
     let (added, changed, removed) = (synced.added, synced.changed, synced.removed);
+    let (name, gone) = (&*source.name, change.gone.len());
+    if gone > 0 {
+        tracing::warn!(
+            source = name,
+            gone,
+            "Addresses have left a directory: their mail is refused."
+        );
+    }
     if added + changed + removed > 0 {
-        let name = &*source.name;
         tracing::info!(source = name, is_full, added, changed, removed, "A directory was read.");
     }
     Ok(synced)

@@ -291,3 +291,50 @@ fn a_postfix_is_asked_about_recipients_and_remembered_while_it_is_down() -> Resu
     assert!(rcpt(&gateway, "bert")?.starts_with("451 4.4.3"), "never asked");
     Ok(())
 }
+
+/// The rail `loop` by what Active Directory says: the old home would send the mail back to us.
+#[test]
+fn a_mailbox_that_its_directory_sends_on_to_us_does_not_go_back() -> Result<()> {
+    let world = World::new(100, "")?;
+    let (anna, bert) = ("user5@example.test", "user7@example.test");
+    let on = |n: usize, usn: usize, what: &str| {
+        format!(
+            "dn: cn=user{n},{BASE}\nchangetype: modify\nreplace: uSNChanged\nuSNChanged: {usn}\n-\n\
+             {what}\n\n"
+        )
+    };
+    let target = "replace: targetAddress\ntargetAddress: SMTP:user5@example.test";
+    world.slapd.modify(&on(5, 30_001, target))?;
+    let known =
+        |address: &str| -> Result<Value> { world.gateway.json(&["directory", "show", address]) };
+    wait::until("the target to be known", SYNC_BOUND, || {
+        known(anna).is_ok_and(|it| it["target_address"] == "user5@example.test")
+    })?;
+    for (mailbox, blocked) in [(anna, true), (bert, false)] {
+        world.gateway.command(&["route", "set", mailbox, "--home", "odd", "--state", "cloud"])?;
+        let tries: [&[&str]; 2] = [
+            &["route", "set", mailbox, "--home", "even", "--state", "on_prem", "--dry-run"],
+            &["move", "transition", "on_prem", mailbox, "--home", "even", "--dry-run"],
+        ];
+        for line in tries {
+            let out = world.gateway.cli(line)?;
+            let said = String::from_utf8_lossy(&out.stdout).into_owned();
+            ensure!(said.contains("blocked: loop") == blocked, "{line:?}: {said}");
+            let for_real: Vec<&str> =
+                line.iter().copied().filter(|it| *it != "--dry-run").collect();
+            if blocked {
+                let out = world.gateway.cli(&for_real)?;
+                let said = String::from_utf8_lossy(&out.stderr).into_owned();
+                assert_eq!(out.status.code(), Some(6), "{said}");
+                assert!(said.contains("even would send the mail back here"), "{said}");
+            }
+        }
+    }
+    // The directory is put right, and the way is free.
+    world.slapd.modify(&on(5, 30_002, "delete: targetAddress"))?;
+    wait::until("the target to be gone", SYNC_BOUND, || {
+        known(anna).is_ok_and(|it| it["target_address"].is_null())
+    })?;
+    world.gateway.command(&["move", "transition", "on_prem", anna, "--home", "even"])?;
+    Ok(())
+}

@@ -50,15 +50,30 @@ pub(crate) fn test() -> (Result<()>, Tally) {
     if let Err(error) = install() {
         return (Err(error), Tally { passed: 0, failed: 1 });
     }
-    let reporter = ["--test", "--test-reporter=tap", "--test-concurrency=1"];
-    let files = [
-        "tests/unit/logic.test.mjs",
-        "tests/browser/tasks.test.mjs",
-        "tests/browser/plans.test.mjs",
-        "tests/browser/oidc.test.mjs",
-        "tests/browser/accessible.test.mjs",
-        "tests/browser/million.test.mjs",
-    ];
-    let args: Vec<&str> = reporter.into_iter().chain(files).collect();
+    let mut args: Vec<String> =
+        ["--test", "--test-reporter=tap", "--test-concurrency=1"].map(str::to_owned).into();
+    for part in ["tests/unit", "tests/browser"] {
+        match tests_in(part) {
+            Ok(found) => args.extend(found),
+            Err(error) => return (Err(error), Tally { passed: 0, failed: 1 }),
+        }
+    }
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
     run_counted(node(&args).env("CAUSEWAY", target_dir().join("release/causeway")))
+}
+
+/// Files with tests below `part`, by name.
+fn tests_in(part: &str) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder().join(part)).with_context(|| part.to_owned())? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".test.mjs") {
+            found.push(format!("{part}/{name}"));
+        }
+    }
+    if found.is_empty() {
+        bail!("{part} has no tests");
+    }
+    found.sort();
+    Ok(found)
 }

@@ -24,6 +24,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
             "domain",
             "matching",
             "changed_after",
+            "generation",
             "cursor",
             "offset",
             "limit",

@@ -241,7 +241,7 @@ impl Backend for FakeBackend {
     }
 
     fn entries(&self, query: ListQuery) -> Answer<'_, EntryList> {
-        ready(Ok(self.state().table.list(&query)))
+        ready(self.state().table.list(&query))
     }
 
     fn entry(&self, address: String) -> Answer<'_, (u64, api::Entry)> {

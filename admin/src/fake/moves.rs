@@ -65,9 +65,8 @@ impl crate::Moves for FakeBackend {
             limit: query.limit,
             ..api::ListQuery::default()
         };
-        let page = state.table.list(&list);
         let fits = |it: &api::Entry| query.state.is_none_or(|state| state == it.state);
-        ready(Ok(MoveList {
+        ready(state.table.list(&list).map(|page| MoveList {
             generation: page.generation,
             moves: page.entries.into_iter().filter(fits).map(shown).collect(),
             next_cursor: page.next_cursor,

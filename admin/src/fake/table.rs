@@ -64,12 +64,19 @@ impl FakeTable {
         self.rows().get(address).cloned().map(|it| (self.generation(), it)).ok_or_else(missing)
     }
 
-    pub(super) fn list(&self, query: &ListQuery) -> EntryList {
+    pub(super) fn list(&self, query: &ListQuery) -> Result<EntryList, BackendError> {
         let limit = query.limit.unwrap_or(200) as usize;
-        let found = self.rows().values().filter(|it| {
+        let generation = query.generation.unwrap_or_else(|| self.generation());
+        let rows = usize::try_from(generation).ok().and_then(|it| self.0.get(it));
+        let missing = || BackendError::not_found(format!("generation {generation}"));
+        let found = rows.ok_or_else(missing)?.values().filter(|it| {
             query.cursor.as_ref().is_none_or(|cursor| it.address > *cursor)
                 && query.home.as_ref().is_none_or(|home| it.home == *home)
                 && query.batch.as_ref().is_none_or(|batch| it.batch.as_ref() == Some(batch))
+                && (query.within_domains.is_empty()
+                    || query.within_domains.iter().any(|one| it.address.ends_with(one.as_str())))
+                && (query.within_batches.is_empty()
+                    || it.batch.as_ref().is_some_and(|it| query.within_batches.contains(it)))
         });
         let total = query.offset.map(|_| found.clone().count() as u64);
         let skipped = query.offset.unwrap_or_default() as usize;
@@ -77,7 +84,7 @@ impl FakeTable {
         let more = entries.len() > limit;
         entries.truncate(limit);
         let next_cursor = entries.last().filter(|_| more).map(|it| it.address.clone());
-        EntryList { generation: self.generation(), entries, next_cursor, total }
+        Ok(EntryList { generation, entries, next_cursor, total })
     }
 
     pub(super) fn edit(&mut self, edits: &TableEdits) -> Result<Changed, BackendError> {

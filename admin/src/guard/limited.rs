@@ -64,9 +64,11 @@ pub(super) fn admit(principal: &Principal, action: &str) -> Result<()> {
     Err(Failure::forbidden(detail).hint("ask somebody without a limit to do it"))
 }
 
-/// Sets the filters that the limit implies; what a filter cannot say, [`keep_seen`] does.
+/// Sets the filters that the limit implies, so that neither a page nor a count knows of other rows.
 pub(crate) fn narrow(principal: &Principal, query: &mut ListQuery) -> Result<()> {
     let limit = principal.limit();
+    query.within_domains.clone_from(&limit.domains);
+    query.within_batches.clone_from(&limit.batches);
     narrow_one(principal, &limit.domains, &mut query.domain)?;
     narrow_one(principal, &limit.batches, &mut query.batch)
 }
@@ -86,7 +88,7 @@ fn narrow_one(principal: &Principal, among: &[String], asked: &mut Option<String
     Ok(())
 }
 
-/// Pages get shorter by what is not to be seen; the cursor still leads on.
+/// For a backend that does not know of limits: pages get shorter by what is not to be seen.
 pub(crate) fn keep_seen(principal: &Principal, entries: &mut Vec<Entry>) {
     if !principal.limit().is_none() {
         entries.retain(|it| see(principal, it).is_ok());

@@ -64,6 +64,8 @@ pub(crate) fn document() -> Value {
     })
 }
 
+const JSON: &str = "application/json";
+
 fn operation(endpoint: &Endpoint, schemas: &Map<String, Value>) -> Value {
     let mut operation = json!({
         "operationId": operation_id(endpoint),
@@ -74,8 +76,9 @@ fn operation(endpoint: &Endpoint, schemas: &Map<String, Value>) -> Value {
     });
     if !endpoint.body.is_empty() {
         let mut content = content(endpoint.body);
-        if let Some(example) = examples::of(endpoint.body) {
-            content["application/json"]["example"] = example;
+        if let Some(example) = examples::of(endpoint) {
+            let kind = if endpoint.body.contains('/') { endpoint.body } else { JSON };
+            content[kind]["example"] = example;
         }
         operation["requestBody"] = json!({ "required": true, "content": content });
     }
@@ -185,6 +188,34 @@ mod tests {
         for part in text.split("\"#/components/schemas/").skip(1) {
             let name = part.split('"').next().unwrap();
             assert!(document["components"]["schemas"][name].is_object(), "there is no {name}");
+        }
+    }
+
+    /// One that a client can copy and change.
+    #[test]
+    fn every_body_has_an_example() {
+        let document = document();
+        for endpoint in endpoints().filter(|it| !it.body.is_empty()) {
+            let operation = &document["paths"][endpoint.path][endpoint.method];
+            let content = operation["requestBody"]["content"].as_object().unwrap();
+            let place = format!("{} {}", endpoint.method, endpoint.path);
+            assert!(content.values().all(|it| !it["example"].is_null()), "{place}");
+        }
+    }
+
+    #[test]
+    fn the_headers_of_a_change_and_405_are_in_the_document() {
+        let document = document();
+        for endpoint in endpoints() {
+            let operation = &document["paths"][endpoint.path][endpoint.method];
+            let place = format!("{} {}", endpoint.method, endpoint.path);
+            let has = |name: &str| {
+                operation["parameters"].as_array().unwrap().iter().any(|it| it["name"] == name)
+            };
+            let changes = endpoint.method != "get" && endpoint.need != Need::Open;
+            assert_eq!(has("causeway-csrf"), changes, "{place}");
+            assert_eq!(has("idempotency-key"), changes && endpoint.method == "post", "{place}");
+            assert!(operation["responses"]["405"]["headers"]["Allow"].is_object(), "{place}");
         }
     }
 

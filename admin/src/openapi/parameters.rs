@@ -148,6 +148,18 @@ fn headers(endpoint: &Endpoint) -> Vec<Value> {
         let about = "Who asks, for the history, if the token does not say it. At most 128 bytes.";
         headers.push(header(api::path::AUTHOR_HEADER, text(), about));
     }
+    if changes && endpoint.need != Need::Open {
+        let about = "Of a caller who is signed in by cookie: any value. A page of another site cannot \
+            send it.";
+        headers.push(header(api::path::CSRF_HEADER, text(), about));
+    }
+    if endpoint.method == "post" && endpoint.need != Need::Open {
+        let about = "Makes the request safe to repeat: the same key and body within a day get the \
+            same answer, and nothing is done again. A UUID will do.";
+        let key =
+            json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" });
+        headers.push(header(api::path::IDEMPOTENCY_HEADER, key, about));
+    }
     if changes && takes_if_match(endpoint) {
         let about = "The generation that you saw, as its ETag: 412 if it is another by now.";
         let quoted = json!({ "type": "string", "pattern": "^\"[0-9]{1,15}\"$" });

@@ -25,10 +25,12 @@ pub(super) fn responses(endpoint: &Endpoint) -> Map<String, Value> {
         });
         let headers = match status {
             401 => json!({ "WWW-Authenticate": text_header("How to authenticate.") }),
+            405 => json!({ "Allow": text_header("Methods, with commas between.") }),
             429 | 503 => json!({ "Retry-After": text_header("Seconds to wait.") }),
             _ => Value::Null,
         };
-        let headers = if endpoint.need == Need::Open { Value::Null } else { headers };
+        let is_open = endpoint.need == Need::Open && status != 405;
+        let headers = if is_open { Value::Null } else { headers };
         responses.entry(status.to_string()).or_insert_with(|| with_headers(problem, headers));
     }
     responses
@@ -81,6 +83,7 @@ fn problems(endpoint: &Endpoint) -> Vec<(u16, &'static str)> {
         (401, v1, "No valid token or session."),
         (403, v1, "Not for this role, or blocked by a rail."),
         (404, v1 && (asks || changes || is_oidc), "There is no such thing."),
+        (405, true, "Not by this method; `Allow` names those that the path takes."),
         (409, changes, "Not in this state, or somebody else changed the same."),
         (412, changes && (is_table || plans), "The table has changed since."),
         (413, has_body, "The body is too large."),

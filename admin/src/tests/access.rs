@@ -520,3 +520,25 @@ async fn only_a_trusted_proxy_says_who_asks() {
         assert_eq!(status, if source == "127.0.0.1" { 429 } else { 401 });
     }
 }
+
+#[tokio::test]
+async fn a_count_of_rows_leaves_out_what_is_not_to_be_seen() {
+    let server = Server::start().await;
+    for name in ["anna@contoso.example", "bert@fabrikam.example", "carl@tailspin.example"] {
+        let path = format!("/api/v1/table/entries/{name}");
+        assert_eq!(server.json("PUT", &path, r#"{"home":"on_prem"}"#).await.status, 200);
+    }
+    let two = r#","domains":["contoso.example","fabrikam.example"]"#;
+    let token = server.token("operator", two).await;
+    let headers = format!("Authorization: Bearer {token}\r\n");
+    let path = "/api/v1/table/entries?offset=0&limit=1";
+    let seen = server.raw("GET", path, &headers, "").await.json();
+    assert_eq!(
+        (seen["total"].as_u64(), seen["entries"].as_array().map(Vec::len)),
+        (Some(2), Some(1))
+    );
+    let second =
+        server.raw("GET", "/api/v1/table/entries?offset=1&limit=1", &headers, "").await.json();
+    assert_eq!(second["entries"][0]["address"], "bert@fabrikam.example");
+    assert_eq!(server.get(path).await.json()["total"], 3, "who is not limited sees all");
+}

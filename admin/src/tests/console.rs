@@ -5,7 +5,7 @@ use super::client::Server;
 #[tokio::test]
 async fn the_first_page_comes_without_a_token_and_is_not_kept() {
     let server = Server::start().await;
-    for path in ["/console/", "/console/routes", "/console/changes/3"] {
+    for path in ["/console/", "/console/routes", "/console/moves/a@b.example"] {
         let answer = server.raw("GET", path, "", "").await;
         assert_eq!(answer.status, 200, "{path}");
         assert_eq!(answer.header("cache-control"), Some("no-store"));

@@ -109,6 +109,9 @@ pub(crate) struct ListArgs {
     /// Only those changed since this generation.
     #[arg(long, value_name = "N")]
     pub(crate) changed_after: Option<u64>,
+    /// The table as it was at this generation.
+    #[arg(long, value_name = "N")]
+    pub(crate) generation: Option<u64>,
     /// Stop after so many.
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<u64>,

@@ -206,6 +206,19 @@ async fn a_list_is_a_table_for_people_and_lines_for_scripts() {
     "#]],
     )
     .await;
+    desk.run("route remove b@contoso.example").await;
+    check(
+        &desk,
+        "route list --generation 1",
+        expect![[r#"
+        ADDRESS               HOME   STATE    BATCH  GENERATION  CHANGED               NOTE
+        anna@contoso.example  cloud  on_prem  -               1  2026-01-05 08:00:00Z  -
+        b@contoso.example     cloud  on_prem  -               1  2026-01-05 08:00:00Z  -
+        2 entries of generation 1
+        exit 0
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test]

@@ -39,6 +39,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("stale_after", span(1, 30 * 86_400), Value("\"1h\""), "Age at which the copy counts as stale: then unknown recipients are deferred instead of refused. They are as soon as a sync fails, too. \"off\": never by age. A file that comes by import has no age.").at_start(),
     Key::new("removals_max", count(0, 1_000_000), Value("20"), "A sync that takes away more addresses than this and than `removals_percent_max` stops and asks.").at_start(),
     Key::new("removals_percent_max", count(0, 100), Value("10"), "See `removals_max`.").at_start(),
+    Key::new("removals_always_ask", count(1, 10_000_000), Value("500"), "A sync that takes away more addresses than this stops and asks, whatever their share.").at_start(),
     Key::new("recipients_max", count(1, 10_000_000), Value("1000000"), "A source with more fails.").at_start(),
     Key::new("addresses_max", count(1, 100_000), Value("1000"), "Addresses of one recipient that are read; more are left out and told.").at_start(),
 ];
@@ -99,6 +100,7 @@ pub(crate) fn read(reader: &mut Reader, name: &str, found: Found<'_, '_>) -> Dir
         stale_after: section.get_or_off("stale_after"),
         removals_max: section.get("removals_max"),
         removals_percent_max: section.get("removals_percent_max"),
+        removals_always_ask: section.get("removals_always_ask"),
         recipients_max: section.get("recipients_max"),
         addresses_max: section.get("addresses_max"),
     };

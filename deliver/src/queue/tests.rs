@@ -360,6 +360,47 @@ proptest! {
     }
 }
 
+/// Every leg of the queues with its doubt, by mailbox.
+fn doubts(queues: &Queues<()>) -> Vec<(u64, bool)> {
+    let legs = queues.ids().into_iter().filter_map(|it| queues.leg(it));
+    let mut all: Vec<(u64, bool)> = legs
+        .flat_map(|leg| leg.recipients.iter().map(|it| (it.mailbox, leg.maybe_duplicate)))
+        .collect();
+    all.sort_unstable();
+    all
+}
+
+#[test]
+fn a_doubt_is_not_forgotten_when_a_leg_is_split() {
+    let (mut queues, hop) = queues();
+    let other = queues.add_hop(true);
+    submit(&mut queues, hop, 1, &[5, 6, 7, 8]);
+    let work = queues.take(hop, ALL, Duration::ZERO).remove(0);
+    let unanswered = Next::Later { due: NOW, reply: "lost".into(), maybe_duplicate: true };
+    finish(&mut queues, &work, &unanswered);
+    let all = [(5, true), (6, true), (7, true), (8, true)];
+    assert_eq!(doubts(&queues), all);
+
+    // By somebody who resolves the doubt of one mailbox.
+    let leg = queues.ids()[0];
+    let own = queues.split(leg, &[0], NOW).unwrap();
+    assert_ne!(own, leg);
+    assert_eq!(doubts(&queues), all, "of both halves");
+    let seized = queues.seize(own).unwrap();
+    assert!(seized.maybe_duplicate);
+    queues.finish(seized.leg, &[(0, Next::Again)], false, NOW);
+    assert!(queues.clear_doubt(own));
+    assert_eq!(doubts(&queues), [(5, false), (6, true), (7, true), (8, true)]);
+
+    // By fates that differ: one is held, one goes elsewhere, one is tried again.
+    let rest = queues.seize(leg).unwrap();
+    let fates = [(1, Next::Hold(Hold::Cutover)), (2, Next::Hop(other)), (3, Next::Again)];
+    queues.finish(rest.leg, &fates, false, NOW);
+    assert_eq!(doubts(&queues), [(5, false), (6, true), (7, true), (8, true)]);
+    let there = queues.take(other, ALL, Duration::ZERO);
+    assert!(there.iter().all(|it| it.maybe_duplicate) && there.len() == 1, "{there:?}");
+}
+
 #[test]
 fn a_mailbox_that_gets_another_name_is_found_by_it() {
     let (mut queues, hop) = queues();

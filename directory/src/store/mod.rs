@@ -76,6 +76,16 @@ pub(crate) fn open(path: &Path) -> Result<Store, DirectoryError> {
     Ok(Box::new(SqliteStore::open(path)?))
 }
 
+/// For long looks at the past, beside the one that edits go through. It must be there already.
+pub(crate) fn open_to_read(path: &Path) -> Result<Store, DirectoryError> {
+    let store = SqliteStore::open(path)?;
+    store
+        .connection
+        .pragma_update(None, "query_only", true)
+        .map_err(|it| store.error("open", it))?;
+    Ok(Box::new(store))
+}
+
 /// One open file.
 pub(crate) struct SqliteStore {
     connection: Connection,
@@ -209,7 +219,11 @@ impl TableStore for SqliteStore {
     }
 
     fn verify(&self) -> Result<Chain, DirectoryError> {
-        self.read_chain().map_err(|it| self.fault(it))
+        // One look for all of it: what is committed meanwhile is not half seen.
+        let look = self.connection.unchecked_transaction().map_err(|it| self.error("read", it))?;
+        let chain = self.read_chain().map_err(|it| self.fault(it));
+        look.finish().map_err(|it| self.error("read", it))?;
+        chain
     }
 
     fn add_plan(&mut self, plan: &NewPlan, keep_over: usize) -> Result<u64, DirectoryError> {

@@ -182,3 +182,12 @@ fn plans_are_listed_and_the_old_ones_make_room() {
     assert!(!bench.directory.step_plan(&step).unwrap(), "somebody was faster");
     assert_eq!(bench.directory.plan(1).unwrap(), None);
 }
+
+/// A look at years of history must not hold a cutover's end.
+#[test]
+fn an_edit_does_not_wait_for_a_look_at_the_past() {
+    let bench = Bench::new();
+    three(&bench);
+    let _looking = bench.directory.past_store();
+    bench.edit("address,home\ncarl@contoso.example,on_prem\n").unwrap();
+}

@@ -51,7 +51,13 @@ impl Listings {
     }
 
     fn rows(&self, table: &Table, query: &ListQuery) -> Rows {
-        let filter = ListQuery { cursor: None, offset: None, limit: None, ..query.clone() };
+        let filter = ListQuery {
+            cursor: None,
+            offset: None,
+            limit: None,
+            generation: None,
+            ..query.clone()
+        };
         let key = Key { generation: table.generation(), filter };
         if let Some((_, rows)) = self.0.lock().iter().find(|(it, _)| *it == key) {
             return Arc::clone(rows);

@@ -107,9 +107,11 @@ impl admin::Recipients for Control {
     fn directory(&self) -> Answer<'_, DirectoryStatus> {
         Box::pin(async {
             let Ok(known) = self.known() else { return Ok(DirectoryStatus::default()) };
-            let snapshot = known.snapshot();
+            let known = known.clone();
+            // A sync that is being written down is waited for.
+            let (views, snapshot) = blocking(move || Ok((known.views(), known.snapshot()))).await?;
             Ok(DirectoryStatus {
-                sources: known.views().iter().map(source).collect(),
+                sources: views.iter().map(source).collect(),
                 recipients: snapshot.recipients() as u64,
                 addresses: snapshot.addresses() as u64,
                 conflicts: snapshot.conflicts.len() as u64,

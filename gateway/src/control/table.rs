@@ -42,7 +42,7 @@ impl Control {
 
     /// Walks the table in the order of its keys; bounded by the page, not by the table.
     pub(super) async fn list_entries(&self, query: ListQuery) -> Result<EntryList, BackendError> {
-        let table = self.routes.directory().snapshot();
+        let table = self.table_at(query.generation).await?;
         let limit = page_limit(query.limit);
         if let Some(offset) = query.offset {
             let listings = Arc::clone(&self.listings);
@@ -501,7 +501,11 @@ pub(super) fn matches(row: &Entry, query: &ListQuery) -> bool {
     let has = |address: &Address| {
         part.as_deref().is_none_or(|it| address.to_string().to_lowercase().contains(it))
     };
-    query.home.as_deref().is_none_or(|it| it == row.home.as_str())
+    let (domain, batch) = (row.address.domain().as_str(), row.batch.as_deref());
+    let (domains, batches) = (&query.within_domains, &query.within_batches);
+    (domains.is_empty() || domains.iter().any(|it| it.eq_ignore_ascii_case(domain)))
+        && (batches.is_empty() || batches.iter().any(|it| Some(it.as_str()) == batch))
+        && query.home.as_deref().is_none_or(|it| it == row.home.as_str())
         && query.state.is_none_or(|it| move_state(it) == row.state)
         && query.batch.as_deref().is_none_or(|it| row.batch.as_deref() == Some(it))
         && query.domain.as_deref().is_none_or(|it| row.address.domain().as_str() == it)

@@ -9,10 +9,10 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
 
-use admin::{Author, Backend as _};
+use admin::{Author, Backend as _, BackendError};
 use api::{
-    Action, ActionRequest, HistoryQuery, ImportOptions, OverrideRequest, OverrideTo, Selector,
-    SiteState,
+    Action, ActionRequest, HistoryQuery, ImportOptions, ListQuery, OverrideRequest, OverrideTo,
+    Selector, SiteState,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -205,6 +205,30 @@ fn the_history_has_every_edit_with_its_author_and_reason() {
     assert_eq!((last.added, last.changed, last.removed), (2, 0, 0));
     let info = gateway.ask(control.table()).unwrap();
     assert_eq!((info.generation, info.changed_at.as_ref()), (last.generation, Some(&last.at)));
+}
+
+#[test]
+fn a_list_can_be_that_of_an_older_table() {
+    let dir = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(dir.path());
+    let control = gateway.control();
+    let csv = "address,home\nanna@contoso.example,cloud\nbert@contoso.example,cloud\n";
+    gateway.ask(control.import(csv.into(), ImportOptions::default(), author())).unwrap();
+    let csv = "address,home\nanna@contoso.example,on_prem\n";
+    let options = ImportOptions { replace: true, ..ImportOptions::default() };
+    gateway.ask(control.import(csv.into(), options, author())).unwrap();
+    for offset in [None, Some(0)] {
+        let homes = |generation| {
+            let query = ListQuery { generation, offset, ..ListQuery::default() };
+            let list = gateway.ask(control.entries(query))?;
+            let homes: Vec<String> = list.entries.into_iter().map(|it| it.home).collect();
+            Ok::<_, BackendError>((list.generation, homes))
+        };
+        assert_eq!(homes(Some(1)).unwrap(), (1, vec!["cloud".to_owned(); 2]));
+        assert_eq!(homes(None).unwrap(), (2, vec!["on_prem".to_owned()]));
+        assert_eq!(homes(Some(1)).unwrap().0, 1, "again, beside the present one");
+        assert!(homes(Some(3)).is_err(), "there is none yet");
+    }
 }
 
 #[test]

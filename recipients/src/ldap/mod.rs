@@ -40,6 +40,8 @@ pub(crate) struct Fetched {
     pub(crate) usn: u64,
     pub(crate) entries: usize,
     pub(crate) mistakes: Mistakes,
+    /// Of these not all could be read.
+    pub(crate) doubtful: Vec<Box<str>>,
 }
 
 /// Entries that are wrong in some way.
@@ -103,10 +105,15 @@ async fn run(query: &Query, position: &Position, wants_full: bool) -> Result<Fet
 fn take(found: ldap3::SearchEntry, query: &Query, fetched: &mut Fetched) -> Result<(), SyncError> {
     fetched.entries += 1;
     let dn = found.dn.clone();
+    let before = fetched.mistakes.count;
     let draft = entry::draft(found, &mut fetched.mistakes);
+    let id: Box<str> = draft.id.as_str().into();
     let made = draft.make(query.addresses_max);
     for mistake in made.mistakes {
         fetched.mistakes.add(&dn, mistake);
+    }
+    if fetched.mistakes.count > before {
+        fetched.doubtful.push(id);
     }
     let Some(recipient) = made.recipient else { return Ok(()) };
     fetched.usn = fetched.usn.max(recipient.usn);

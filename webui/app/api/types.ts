@@ -211,6 +211,108 @@ export type Check = {
   reason?: string | null;
 };
 
+/** `GET /api/v1/configuration`. Secrets are in files that the configuration names, and not in here. */
+export type Configuration = {
+  /**
+   * Keys for which the file says something else by now than what runs, in the order of their
+   * names. Empty when it cannot be read as well.
+   */
+  differences: ConfigurationDifference[];
+  /** Its path on the gateway's host. */
+  file: string;
+  /** Every key of these, in the same order. */
+  keys: ConfigurationKey[];
+  /**
+   * What is wrong with the file as it is on disk now: a reload would change nothing. Empty when
+   * it is fine.
+   */
+  mistakes: FieldError[];
+  /** In the order of the reference page, those of one kind in the order of the file. */
+  sections: ConfigurationSection[];
+  /** What is unwise in it. */
+  warnings: FieldError[];
+};
+
+/** One key whose value in the file is not what runs. */
+export type ConfigurationDifference = {
+  /** What the file says; null likewise. */
+  file?: string | null;
+  key: string;
+  /** What runs; null when nothing is set, or the section is not there. */
+  running?: string | null;
+  /**
+   * A key that a reload changes may wait for a restart together with others: a domain for the
+   * site that it names.
+   */
+  takes: ConfigurationTakes;
+};
+
+/** One key with the value that the gateway goes by. */
+export type ConfigurationKey = {
+  about: string;
+  /** As it would be written. */
+  default?: string | null;
+  /** `SECTION.NAME`: as mistakes of the file and reloads name it. */
+  key: string;
+  /** Of the file, where the value is written. */
+  line?: number | null;
+  name: string;
+  section: string;
+  source: ConfigurationSource;
+  /** What puts a new value into force. */
+  takes: ConfigurationTakes;
+  /** What it means that nothing is set. */
+  unset_means?: string | null;
+  /** As it would be written in the file; null when nothing is set, see `unset_means`. */
+  value?: string | null;
+  /** Type, unit and range. */
+  wants: string;
+};
+
+export type ConfigurationSection = {
+  about: string;
+  /** `limits`, `site.cloud`, `listener[mx]` */
+  name: string;
+};
+
+/** Where a value is from. */
+export type ConfigurationSource = "default" | "file";
+
+/** What puts a new value into force. */
+export type ConfigurationTakes = "reload" | "restart";
+
+export type Cut = {
+  dry_run: boolean;
+  /** One for each lease that was cut. */
+  leases: CutLease[];
+  /**
+   * Recipients of other mailboxes that are in doubt by it: their message was sent to its end on
+   * the same connection.
+   */
+  others_in_doubt: number;
+};
+
+/** A lease and what became of it. */
+export type CutLease = {
+  hop: string;
+  message: string;
+  outcome: CutOutcome;
+  recipient: string;
+  since: string;
+};
+
+export type CutOutcome = "aborted" | "in_doubt" | "settled" | "under_way";
+
+/** `POST /api/v1/moves/{address}/cut`: breaks off attempts for a mailbox in cutover. */
+export type CutRequest = {
+  /** Say which would be cut, and do nothing. */
+  dry_run?: boolean;
+  /** Only those that began so long ago; else all of them. */
+  older_than_seconds?: number | null;
+  /** Goes into the audit log. */
+  reason?: string | null;
+};
+
 /** `GET /api/v1/table/diff?from=&to=`; `to` is now if it is not given. */
 export type DiffQuery = {
   cursor?: string | null;
@@ -586,6 +688,8 @@ export type ListQuery = {
   /** `next_cursor` of the page before. */
   cursor?: string | null;
   domain?: string | null;
+  /** As the table was then; without it, as it is. */
+  generation?: number | null;
   home?: string | null;
   /** 1 to 1,000, else 200. */
   limit?: number | null;
@@ -1432,9 +1536,12 @@ export type Transition = {
 };
 
 export type Transitioned = {
+  /** The rails that the steps run into: those that let it pass, of a dry run all of them. */
+  blocked: Blocked[];
+  dry_run: boolean;
   /** Of the table. */
   generation: number;
-  /** The mailboxes of the request as they are now. */
+  /** The mailboxes of the request as they are now; of a dry run, as they would be. */
   moves: Moved[];
 };
 
@@ -1447,8 +1554,12 @@ export type Transitions = {
   batch?: string | null;
   /** Of the report that justifies it: kept in the history, after the reason. */
   digest?: string | null;
+  /** Say what would be done and what stands in the way, and do nothing. */
+  dry_run?: boolean;
   from?: MoveState | null;
   moves?: Transition[];
+  /** Rails that are to let the steps pass. */
+  overrides?: RailOverride[];
   /** Goes into the history. */
   reason?: string | null;
   to?: MoveState | null;
@@ -1543,6 +1654,7 @@ export type Call =
   | "GET /api/v1/audit"
   | "GET /api/v1/audit/export"
   | "GET /api/v1/audit/verify"
+  | "GET /api/v1/configuration"
   | "GET /api/v1/directory"
   | "GET /api/v1/directory/drift"
   | "GET /api/v1/directory/recipients"
@@ -1586,6 +1698,7 @@ export type Call =
   | "POST /api/v1/directory/sources/{name}/sync"
   | "POST /api/v1/explain/simulate"
   | "POST /api/v1/moves/transitions"
+  | "POST /api/v1/moves/{name}/cut"
   | "POST /api/v1/moves/{name}/resolve"
   | "POST /api/v1/plans"
   | "POST /api/v1/plans/import"

@@ -35,6 +35,19 @@ export function put(next: Map<string, Draft>): void {
   }
 }
 
+const OWNER = "causeway.draft.of";
+/** The draft is this one's; that of somebody else who used the tab before goes. */
+export function adopt(name: string): void {
+  try {
+    const owner = sessionStorage.getItem(OWNER);
+    sessionStorage.setItem(OWNER, name);
+    if (owner === null || owner === name) return;
+  } catch {
+    return;
+  }
+  put(new Map());
+}
+
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
 
 /** `patch` without what is so already. */

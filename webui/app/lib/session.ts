@@ -1,6 +1,7 @@
 // Who we are to the gateway.
 import { signal } from "@preact/signals";
 import { ApiError, api, signedIn } from "../api/client.ts";
+import { adopt } from "./draft.ts";
 import type { Login, Version, Whoami } from "../api/types.ts";
 
 export const who = signal<Whoami | null>(null);
@@ -14,6 +15,7 @@ export function may(role: "viewer" | "operator" | "approver" | "administrator"):
 
 async function arrived(me: Whoami): Promise<void> {
   version.value = await api.get<Version>("/version");
+  adopt(me.name);
   who.value = me;
   signedIn.value = true;
 }
@@ -48,7 +50,8 @@ export async function signOut(): Promise<void> {
   try {
     await api.delete("/session");
   } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
+    // Whoever is not signed in any more needs no help; anything else leaves the session open.
+    if (!(error instanceof ApiError && error.status === 401)) throw error;
   }
   who.value = null;
   signedIn.value = false;

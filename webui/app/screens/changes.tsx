@@ -30,7 +30,7 @@ export function Counts({ added, changed, removed }: { added: number; changed: nu
   );
 }
 
-function RollBack({ to, close }: { to: number; close: () => void }): JSX.Element {
+export function RollBack({ to, close }: { to: number; close: () => void }): JSX.Element {
   const [reason, setReason] = useState("");
   const [error, setError] = useState<ApiError | undefined>();
   const submit = async (event: Event) => {
@@ -74,6 +74,7 @@ function Detail({ revision }: { revision: Generation }): JSX.Element {
           {revision.ticket && <><dt>Ticket</dt><dd>{revision.ticket}</dd></>}
           {revision.plan && <><dt>Plan</dt><dd><a href={href(`plans/${encodeURIComponent(revision.plan)}`)}>{revision.plan}</a></dd></>}
           {revision.overrides?.length ? <><dt>Rails overridden</dt><dd>{revision.overrides.join("; ")}</dd></> : null}
+          {n !== table.value?.generation && <><dt>The table then</dt><dd><a href={href(`routes?generation=${n}`)}>Look at it</a></dd></>}
           {revision.hash && <><dt>Fingerprint</dt><dd class="mono" title={revision.hash}>{revision.hash.slice(0, 16)}…</dd></>}
         </dl>
       </div>

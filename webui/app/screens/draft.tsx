@@ -8,11 +8,13 @@ import { plural } from "../lib/format.ts";
 import { asError } from "../lib/resource.ts";
 import { go } from "../lib/router.ts";
 import { table } from "../lib/table.ts";
+import { bodyOf, PLAIN, type Terms } from "../lib/terms.ts";
 import { Dialog } from "../ui/dialog.tsx";
 import { Input } from "../ui/field.tsx";
 import { Failure } from "../ui/states.tsx";
 import { toast } from "../ui/toast.tsx";
 import { EditList } from "./diff.tsx";
+import { TermsFields } from "./terms.tsx";
 
 const reviewing = signal(false);
 export const review = (): void => { reviewing.value = true; };
@@ -20,6 +22,7 @@ export const review = (): void => { reviewing.value = true; };
 function ReviewDialog({ close }: { close: () => void }): JSX.Element {
   const [reason, setReason] = useState("");
   const [ticket, setTicket] = useState("");
+  const [terms, setTerms] = useState<Terms>(PLAIN);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError | undefined>();
   const submit = async (event: Event) => {
@@ -27,7 +30,7 @@ function ReviewDialog({ close }: { close: () => void }): JSX.Element {
     setBusy(true);
     setError(undefined);
     try {
-      const plan = await api.post<{ id: string }>("/plans", { edits: edits(), base_generation: table.value?.generation, reason: reason.trim() || undefined, ticket: ticket.trim() || undefined });
+      const plan = await api.post<{ id: string }>("/plans", { edits: edits(), base_generation: table.value?.generation, reason: reason.trim() || undefined, ticket: ticket.trim() || undefined, ...bodyOf(terms) });
       put(new Map());
       close();
       go(`plans/${encodeURIComponent(plan.id)}`);
@@ -44,6 +47,7 @@ function ReviewDialog({ close }: { close: () => void }): JSX.Element {
           <Input label="Reason" hint="Everybody who looks at the history reads it." value={reason} set={setReason} required autofocus />
           <Input label="Ticket" hint="If there is one." value={ticket} set={setTicket} />
         </div>
+        <TermsFields terms={terms} set={setTerms} />
         {error && <Failure error={error} />}
         <div class="dialog-foot">
           <button type="button" class="button" onClick={close}>Keep editing</button>

@@ -6,6 +6,7 @@ import { Changes } from "./changes.tsx";
 import { Directory } from "./directory.tsx";
 import { Explain } from "./explain.tsx";
 import { Flow } from "./flow.tsx";
+import { Moves } from "./moves.tsx";
 import { Overview } from "./overview.tsx";
 import { People } from "./people.tsx";
 import { Plans } from "./plans.tsx";
@@ -16,6 +17,6 @@ import { Spool } from "./spool.tsx";
 import { Trace } from "./trace.tsx";
 
 export const SCREENS: Record<string, () => JSX.Element> = {
-  overview: Overview, routes: Routes, plans: Plans, changes: Changes, explain: Explain, flow: Flow, trace: Trace,
+  overview: Overview, routes: Routes, plans: Plans, moves: Moves, changes: Changes, explain: Explain, flow: Flow, trace: Trace,
   spool: Spool, sites: Sites, directory: Directory, alerts: Alerts, people: People, audit: Audit, settings: Settings,
 };

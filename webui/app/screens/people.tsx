@@ -7,6 +7,7 @@ import { capital } from "../lib/format.ts";
 import { asError, useResource } from "../lib/resource.ts";
 import { may, who } from "../lib/session.ts";
 import { Badge } from "../ui/badge.tsx";
+import { Confirm } from "../ui/confirm.tsx";
 import { Dialog } from "../ui/dialog.tsx";
 import { Check, Input, Select } from "../ui/field.tsx";
 import { Icon } from "../ui/icon.tsx";
@@ -24,6 +25,14 @@ const SPANS = [["86400", "1 day"], ["2592000", "30 days"], ["7776000", "90 days"
 
 const list = (text: string): string[] => text.split(/[\s,]+/).filter(Boolean);
 const scope = (it: { domains: string[]; batches: string[] }): string => [it.domains.length ? it.domains.join(", ") : "", it.batches.length ? `batches ${it.batches.join(", ")}` : ""].filter(Boolean).join("; ") || "everything";
+
+/** Something that is asked about before it is done. */
+interface Question {
+  title: string;
+  text: string;
+  verb: string;
+  run: () => Promise<void>;
+}
 
 async function attempt(call: Promise<unknown>, text: string, done: () => void): Promise<void> {
   try {
@@ -128,6 +137,15 @@ function TokenDialog({ close, done }: { close: () => void; done: () => void }): 
 function Users(): JSX.Element {
   const users = useResource("users", (signal) => api.get<{ users: User[] }>("/users", {}, signal));
   const [shown, setShown] = useState<User | null | undefined>();
+  const [question, setQuestion] = useState<Question | null>(null);
+  const deletion = ({ name }: User): Question => ({
+    title: `Delete ${name}`, verb: `Delete ${name}`, text: "Their sessions end at once and they cannot sign in any more. What they did stays in the history. This cannot be undone; disabling the account can.",
+    run: async () => {
+      await api.delete(`/users/${segment(name)}`);
+      toast(`${name} is deleted.`);
+      users.reload();
+    },
+  });
   return (
     <section class="card" aria-labelledby="users">
       <div class="card-head"><h2 id="users" class="grow">Users</h2><button type="button" class="button small" onClick={() => setShown(null)}><Icon name="plus" size={14} /> Add user</button></div>
@@ -137,9 +155,10 @@ function Users(): JSX.Element {
             <tr key={user.name}><td><strong>{user.name}</strong>{user.disabled && <> <Badge state="none" label="Disabled" /></>}</td><td>{capital(user.role)}</td><td>{scope(user)}</td>
               <td>{user.second_factor ? <Badge state="ok" label="On" /> : <Badge state="warn" as="warn" label="Off" />}</td><td><At time={user.last_login_at} age /></td>
               <td class="end"><button type="button" class="link" onClick={() => setShown(user)}>Change<span class="visually-hidden"> {user.name}</span></button>
-                {user.name !== who.value?.name && <button type="button" class="link" onClick={() => { if (confirm(`Delete user ${user.name}? This cannot be undone.`)) void attempt(api.delete(`/users/${segment(user.name)}`), `${user.name} is deleted.`, users.reload); }}>Delete<span class="visually-hidden"> {user.name}</span></button>}</td></tr>
+                {user.name !== who.value?.name && <button type="button" class="link" onClick={() => setQuestion(deletion(user))}>Delete<span class="visually-hidden"> {user.name}</span></button>}</td></tr>
           ))}</tbody></table></div>
       )}</Loaded>
+      {question && <Confirm title={question.title} verb={question.verb} run={question.run} close={() => setQuestion(null)}>{question.text}</Confirm>}
       {shown !== undefined && <UserDialog user={shown} close={() => setShown(undefined)} done={users.reload} />}
     </section>
   );
@@ -148,6 +167,15 @@ function Users(): JSX.Element {
 function Tokens(): JSX.Element {
   const tokens = useResource("tokens", (signal) => api.get<{ tokens: Token[] }>("/tokens", {}, signal));
   const [making, setMaking] = useState(false);
+  const [question, setQuestion] = useState<Question | null>(null);
+  const revocation = ({ id, name }: Token): Question => ({
+    title: `Revoke the token for ${name}`, verb: `Revoke ${name}`, text: "Programs that use it are refused from now on. This cannot be undone.",
+    run: async () => {
+      await api.delete(`/tokens/${segment(id)}`);
+      toast(`The token for ${name} is revoked.`);
+      tokens.reload();
+    },
+  });
   return (
     <section class="card" aria-labelledby="tokens">
       <div class="card-head"><h2 id="tokens" class="grow">Tokens for programs</h2><button type="button" class="button small" onClick={() => setMaking(true)}><Icon name="plus" size={14} /> Make a token</button></div>
@@ -155,9 +183,10 @@ function Tokens(): JSX.Element {
         <div class="scroll" tabIndex={0} role="region" aria-label="Tokens"><table><thead><tr><th>For</th><th>Role</th><th>May see and change</th><th>Made by</th><th>Last used</th><th>Ends</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
           <tbody>{it.tokens.map((token) => (
             <tr key={token.id}><td><strong>{token.name}</strong> <span class="mono muted">{token.id}</span></td><td>{capital(token.role)}</td><td>{scope(token)}</td><td>{token.created_by}, <At time={token.created_at} age /></td><td><At time={token.last_used_at} age /></td><td>{token.expires_at ? <At time={token.expires_at} age /> : "never"}</td>
-              <td class="end"><button type="button" class="link" onClick={() => { if (confirm(`Revoke the token for ${token.name}? Programs that use it stop working.`)) void attempt(api.delete(`/tokens/${segment(token.id)}`), `The token for ${token.name} is revoked.`, tokens.reload); }}>Revoke<span class="visually-hidden"> token for {token.name}</span></button></td></tr>
+              <td class="end"><button type="button" class="link" onClick={() => setQuestion(revocation(token))}>Revoke<span class="visually-hidden"> token for {token.name}</span></button></td></tr>
           ))}</tbody></table></div>
       )}</Loaded>
+      {question && <Confirm title={question.title} verb={question.verb} run={question.run} close={() => setQuestion(null)}>{question.text}</Confirm>}
       {making && <TokenDialog close={() => setMaking(false)} done={tokens.reload} />}
     </section>
   );

@@ -8,6 +8,7 @@ import { asError, useResource } from "../lib/resource.ts";
 import { go, href, query, rest, setQuery } from "../lib/router.ts";
 import { may } from "../lib/session.ts";
 import { siteNames } from "../lib/table.ts";
+import { PLAIN, queryOf, type Terms } from "../lib/terms.ts";
 import { Badge } from "../ui/badge.tsx";
 import { Dialog } from "../ui/dialog.tsx";
 import { Check, Input, Select } from "../ui/field.tsx";
@@ -17,10 +18,17 @@ import { Empty, Failure, FilteredEmpty, Loaded } from "../ui/states.tsx";
 import { At } from "../ui/time.tsx";
 import { Counts } from "./changes.tsx";
 import { PlanReview } from "./plan.tsx";
+import { TermsFields } from "./terms.tsx";
 
 const POLL_MS = 10_000;
 const STATES = ["ready", "awaiting_approval", "scheduled", "canary", "applied", "rolled_back", "cancelled", "failed"] as const;
 export const PLAN_STATES: Record<string, string> = { checking: "Being checked", ready: "Ready", awaiting_approval: "Waits for approval", scheduled: "Scheduled", canary: "Canary runs", applied: "Applied", rolled_back: "Rolled back", cancelled: "Cancelled", failed: "Failed" };
+export const isBlocked = (it: Plan): boolean => it.state === "ready" && it.blocked.some((one) => !one.overridden_by);
+
+export function PlanBadge({ plan }: { plan: Plan }): JSX.Element {
+  return isBlocked(plan) ? <Badge state="blocked" label="Blocked by a rail" /> : <Badge state={plan.state} label={PLAN_STATES[plan.state]} />;
+}
+
 const FORMATS = [["auto", "Recognise it by its header"], ["causeway", "Ours: address, home, state, batch"], ["staged", "Microsoft staged migration"], ["imap", "Microsoft IMAP migration"], ["remote_move", "Microsoft remote move"]] as const;
 
 /** Bytes as text, whatever byte order mark says they are. */
@@ -35,6 +43,7 @@ function ImportDialog({ close }: { close: () => void }): JSX.Element {
   const [file, setFile] = useState<File | null>(null);
   const [form, setForm] = useState({ format: "auto", home: "", state: "", batch: "", reason: "", ticket: "" });
   const [replace, setReplace] = useState(false);
+  const [terms, setTerms] = useState<Terms>(PLAIN);
   const [error, setError] = useState<ApiError | undefined>();
   const [busy, setBusy] = useState(false);
   const input = useRef<HTMLInputElement>(null);
@@ -46,7 +55,7 @@ function ImportDialog({ close }: { close: () => void }): JSX.Element {
     setError(undefined);
     try {
       const text = decode(new Uint8Array(await file.arrayBuffer()));
-      const plan = await api.post<Plan>(withQuery("/plans/import", { ...form, replace: replace || undefined }), undefined, { raw: { text, type: "text/csv" }, deadlineMs: 300_000 });
+      const plan = await api.post<Plan>(withQuery("/plans/import", { ...form, replace: replace || undefined, ...queryOf(terms) }), undefined, { raw: { text, type: "text/csv" }, deadlineMs: 300_000 });
       close();
       go(`plans/${encodeURIComponent(plan.id)}`);
     } catch (caught) {
@@ -70,6 +79,7 @@ function ImportDialog({ close }: { close: () => void }): JSX.Element {
         </div>
         <div class="form-row"><Input label="Reason" value={form.reason} set={field("reason")} required /><Input label="Ticket" value={form.ticket} set={field("ticket")} /></div>
         <Check label="The file is the whole table" hint="Mailboxes that are not in it are removed." value={replace} set={setReplace} />
+        <TermsFields terms={terms} set={setTerms} />
         {error && <><Failure error={error} /><p class="hint">Choose the file again once it is mended.</p></>}
         <div class="dialog-foot"><button type="button" class="button" onClick={close}>Cancel</button><button type="submit" class="button primary" disabled={busy}>{busy ? "Reading…" : "Make the plan"}</button></div>
       </form>
@@ -93,7 +103,7 @@ function List(): JSX.Element {
           <tbody>{it.plans.map((plan) => (
             <tr key={plan.id}>
               <td><a href={href(`plans/${encodeURIComponent(plan.id)}`)}><strong>{plan.reason || "No reason given"}</strong></a>{plan.ticket && <span class="muted"> {plan.ticket}</span>}</td>
-              <td><Badge state={plan.blocked.some((one) => !one.overridden_by) && plan.state === "ready" ? "blocked" : plan.state} label={plan.blocked.some((one) => !one.overridden_by) && plan.state === "ready" ? "Blocked by a rail" : PLAN_STATES[plan.state]} /></td>
+              <td><PlanBadge plan={plan} /></td>
               <td><Counts {...plan} /></td><td>{plan.author}</td><td><At time={plan.created_at} age /></td>
               <td>{["applied", "cancelled", "failed", "rolled_back"].includes(plan.state) ? <span class="muted">–</span> : <At time={plan.expires_at} age />}</td>
             </tr>

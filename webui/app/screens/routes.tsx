@@ -1,7 +1,7 @@
 // The routing table: a million rows to look through, edits that collect in a draft.
 import type { JSX } from "preact";
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { api, withQuery } from "../api/client.ts";
+import { api } from "../api/client.ts";
 import type { Entry, EntryList, EntryPatch } from "../api/types.ts";
 import { draft, drafted, edit, MOST, put } from "../lib/draft.ts";
 import { count, MOVE_STATES, moveState, plural, siteName } from "../lib/format.ts";
@@ -17,11 +17,12 @@ import { Input, Select } from "../ui/field.tsx";
 import { type Column, Grid } from "../ui/grid.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { Head } from "../ui/shell.tsx";
-import { Empty, Failure, FilteredEmpty, Skeleton } from "../ui/states.tsx";
+import { Empty, Failure, FilteredEmpty, isLost, Skeleton } from "../ui/states.tsx";
 import { At } from "../ui/time.tsx";
 import { announce, toast } from "../ui/toast.tsx";
 import { download } from "./download.ts";
 import { EntryPanel, NewEntry } from "./entry.tsx";
+import { PastBar, PickVersion } from "./past.tsx";
 
 const FILTERS = ["matching", "home", "state", "batch", "domain", "changed_after"] as const;
 const NAMES: Record<string, string> = { matching: "Contains", home: "Home", state: "State", batch: "Batch", domain: "Domain", changed_after: "Changed after version" };
@@ -108,23 +109,25 @@ function Filters(): JSX.Element {
   );
 }
 
-function columns(toggle: (row: Entry) => void, chosen: ReadonlyMap<string, Entry>, sites: readonly string[]): Column<Entry>[] {
-  const editable = may("operator");
+function columns(toggle: (row: Entry) => void, chosen: ReadonlyMap<string, Entry>, sites: readonly string[], past: boolean): Column<Entry>[] {
+  const editable = may("operator") && !past;
   const pick = (row: Entry, name: "home" | "state", value: string, options: readonly (readonly [string, string])[]) => (
     <select aria-label={`${name === "home" ? "Home" : "State"} of ${row.address}`} value={value} onChange={(event) => edit([row], { [name]: event.currentTarget.value } as EntryPatch)}>
       {options.map(([key, text]) => <option key={key} value={key} selected={key === value}>{text}</option>)}
     </select>
   );
   const homes = sites.map((it) => [it, siteName(it)] as const);
-  return [
+  const asNow = (row: Entry) => (past ? row : drafted(row));
+  const all: Column<Entry>[] = [
     { id: "select", title: "", width: "28px", render: (row, live) => <label><span class="visually-hidden">Select {row.address}</span><input type="checkbox" tabIndex={live ? 0 : -1} checked={chosen.has(row.address)} onChange={() => toggle(row)} /></label> },
     { id: "address", title: "Address", width: "minmax(0, 2.4fr)", render: (row) => <span class="mono" title={row.aliases.length ? `Also ${row.aliases.join(", ")}` : undefined}>{row.address}</span> },
-    { id: "home", title: "Home", width: "minmax(84px, 1fr)", render: (row, live) => editable && live ? pick(row, "home", drafted(row).home, homes) : <span class="value-text">{siteName(drafted(row).home)}</span> },
-    { id: "state", title: "State", width: "minmax(84px, 1fr)", render: (row, live) => editable && live ? pick(row, "state", drafted(row).state, stateOptions) : <MoveBadge state={drafted(row).state} /> },
-    { id: "batch", title: "Batch", width: "minmax(80px, 1fr)", wide: true, render: (row) => drafted(row).batch ?? <span class="muted">–</span> },
+    { id: "home", title: "Home", width: "minmax(84px, 1fr)", render: (row, live) => editable && live ? pick(row, "home", drafted(row).home, homes) : <span class="value-text">{siteName(asNow(row).home)}</span> },
+    { id: "state", title: "State", width: "minmax(84px, 1fr)", render: (row, live) => editable && live ? pick(row, "state", drafted(row).state, stateOptions) : <MoveBadge state={asNow(row).state} /> },
+    { id: "batch", title: "Batch", width: "minmax(80px, 1fr)", wide: true, render: (row) => asNow(row).batch ?? <span class="muted">–</span> },
     { id: "aliases", title: "Aliases", width: "64px", wide: true, end: true, render: (row) => <span class="number">{row.aliases.length || <span class="muted">–</span>}</span> },
     { id: "changed", title: "Changed", width: "120px", wide: true, render: (row) => <span class="muted"><At time={row.changed_at} age /></span> },
   ];
+  return past ? all.slice(1) : all;
 }
 
 /** What can be done to all rows that are ticked. */
@@ -150,17 +153,19 @@ function Selection({ chosen, clear, all, total }: { chosen: Map<string, Entry>; 
 }
 
 export function Routes(): JSX.Element {
+  const past = query.value.get("generation");
   const filter = filterText();
-  const { pages, error, seen, refresh } = usePages(filter);
+  const { pages, error, seen, refresh } = usePages(past ? `${filter}&generation=${past}` : filter);
+  const [picking, setPicking] = useState(false);
   const [chosen, setChosen] = useState<Map<string, Entry>>(new Map());
   const [shown, setShown] = useState<Entry | null>(null);
   const [adding, setAdding] = useState(false);
   const active = useRef<Entry | undefined>(undefined);
   const generation = table.value?.generation;
   useEffect(() => {
-    if (pages.loaded && generation !== undefined && generation !== pages.generation) refresh();
-  }, [generation, pages, refresh]);
-  useEffect(() => setChosen(new Map()), [filter]);
+    if (!past && pages.loaded && generation !== undefined && generation !== pages.generation) refresh();
+  }, [generation, pages, refresh, past]);
+  useEffect(() => setChosen(new Map()), [filter, past]);
   useEffect(() => { if (pages.loaded) announce(`${plural(pages.total, "mailbox", "mailboxes")} found`); }, [pages.loaded, pages.total]);
   const toggle = useCallback((row: Entry) => setChosen((old) => {
     const next = new Map(old);
@@ -176,38 +181,40 @@ export function Routes(): JSX.Element {
     }
     setChosen(next);
   };
-  useKeys({ e: () => go(active.current ? `explain?address=${encodeURIComponent(active.current.address)}` : "explain") });
+  useKeys({ e: () => go(active.current ? `explain?address=${encodeURIComponent(active.current.address)}${past ? `&generation=${past}` : ""}` : "explain") });
   const total = pages.total;
+  const open = (row: Entry) => (past ? go(`explain?address=${encodeURIComponent(row.address)}&generation=${past}`) : setShown(row));
   const whole = table.value?.entries;
   const names = siteNames().join(" ");
-  const lists = useMemo(() => columns(toggle, chosen, names.split(" ")), [toggle, chosen, names]);
+  const lists = useMemo(() => columns(toggle, chosen, names.split(" "), past !== null), [toggle, chosen, names, past]);
   return (
     <>
-      <Head title="Routes" about={pages.loaded ? `${filter && whole !== undefined ? `${count(total)} of ${plural(whole, "mailbox", "mailboxes")}` : plural(total, "mailbox", "mailboxes")}. Edits collect in a draft and change nothing until their plan is applied.` : "Where each mailbox lives."}>
-        <button type="button" class="button" onClick={() => void download("/table/export", {}, `routes-${generation ?? 0}.csv`)}>Export CSV</button>
-        {may("operator") && <a class="button" href={href("plans?import=1")}>Import CSV</a>}
-        {may("operator") && <button type="button" class="button primary" onClick={() => setAdding(true)}><Icon name="plus" /> Add mailbox</button>}
+      <Head title="Routes" about={pages.loaded ? `${filter && !past && whole !== undefined ? `${count(total)} of ${plural(whole, "mailbox", "mailboxes")}` : plural(total, "mailbox", "mailboxes")}. ${past ? "" : "Edits collect in a draft and change nothing until their plan is applied."}` : "Where each mailbox lives."}>
+        {!past && <button type="button" class="button" onClick={() => setPicking(true)}><Icon name="changes" size={14} /> Older tables…</button>}
+        <button type="button" class="button" onClick={() => void download("/table/export", { generation: past }, `routes-${past ?? generation ?? 0}.csv`)}>Export CSV</button>
+        {may("operator") && !past && <a class="button" href={href("plans?import=1")}>Import CSV</a>}
+        {may("operator") && !past && <button type="button" class="button primary" onClick={() => setAdding(true)}><Icon name="plus" /> Add mailbox</button>}
       </Head>
+      {past && <PastBar key={past} generation={Number(past)} />}
       <Filters />
-      {error && <Failure error={error} retry={refresh} />}
-      {!pages.loaded ? (error ? null : <Skeleton rows={12} />) : total === 0 ? (
-        filter ? <FilteredEmpty what="mailboxes" clear={clearFilters} />
+      {error && !isLost(error) && <Failure error={error} retry={refresh} />}
+      {!pages.loaded ? (isLost(error) ? <div class="card"><Empty title="Not known" /></div> : error ? null : <Skeleton rows={12} />) : total === 0 ? (
+        past && !filter ? <Empty title="The table was empty then" /> : filter ? <FilteredEmpty what="mailboxes" clear={clearFilters} />
           : <Empty title="The table is empty" action={<a class="button" href={href("plans?import=1")}>Import a file</a>}>Every recipient is handled as its domain says for addresses that are not listed. Import a CSV file, or add mailboxes one by one.</Empty>
       ) : (
         <>
           <Selection chosen={chosen} clear={() => setChosen(new Map())} all={() => void all()} total={total} />
           <section class="card list" aria-label="Routing table">
             <Grid label="Routing table" total={total} columns={lists} row={(index) => pages.row(index)} seen={seen}
-              open={setShown} peek={setShown} select={toggle} selected={(row) => chosen.has(row.address)}
-              marked={(row) => { const change = draft.value.get(row.address); return change && (change.patch ? "edited" : "removed"); }}
+              open={open} peek={open} select={past ? undefined : toggle} selected={(row) => chosen.has(row.address)}
+              marked={past ? undefined : (row) => { const change = draft.value.get(row.address); return change && (change.patch ? "edited" : "removed"); }}
               onActive={(row) => { active.current = row; }} />
           </section>
         </>
       )}
       {shown && <EntryPanel entry={shown} close={() => setShown(null)} />}
+      {picking && <PickVersion close={() => setPicking(false)} />}
       {adding && <NewEntry close={() => setAdding(false)} />}
     </>
   );
 }
-
-export const exportUrl = (generation: number): string => withQuery("/api/v1/table/export", { generation });

@@ -1,6 +1,6 @@
 // Labelled inputs.
 import type { ComponentChildren, JSX } from "preact";
-import { useId } from "preact/hooks";
+import { useEffect, useId, useRef } from "preact/hooks";
 
 interface Common {
   label: string;
@@ -29,15 +29,19 @@ interface InputProps extends Common {
   placeholder?: string;
   inputMode?: "numeric" | "text";
   autocomplete?: string;
+  list?: string;
   "data-filter"?: boolean;
 }
 
 export function Input({ label, hint, error, hideLabel, value, set, type = "text", autocomplete = "off", ...more }: InputProps): JSX.Element {
   const id = useId();
+  const ref = useRef<HTMLInputElement>(null);
+  // The browser looks at `autofocus` in a page or a dialog that opens only.
+  useEffect(() => { if (more.autofocus) ref.current?.focus(); }, []);
   const described = [hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(" ") || undefined;
   return (
     <Frame id={id} label={label} hint={hint} error={error} hideLabel={hideLabel}>
-      <input {...({ type } as { type: "text" })} id={id} autocomplete={autocomplete} spellcheck={false} {...more} value={value} aria-describedby={described} aria-invalid={error ? true : undefined}
+      <input {...({ type } as { type: "text" })} id={id} ref={ref} autocomplete={autocomplete} spellcheck={false} {...more} value={value} aria-describedby={described} aria-invalid={error ? true : undefined}
         onInput={(event: Event) => set((event.currentTarget as HTMLInputElement).value)} />
     </Frame>
   );

@@ -4,6 +4,7 @@ import type { JSX } from "preact";
 const PATHS = {
   overview: "M2 2h5v6H2zM9 2h5v4H9zM2 10h5v4H2zM9 8h5v6H9z",
   routes: "M3 3h4v4H3zM9 9h4v4H9zM7 5h4v4M9 11H5V7",
+  moves: "M2 5h5v6H2zM9 8h5M11.500 5.500 14 8l-2.500 2.500",
   changes: "M8 2v12M4 5a2 2 0 1 1 0 .1M12 11a2 2 0 1 1 0 .1M4 7v2a2 2 0 0 0 2 2h4",
   explain: "M8 14a6 6 0 1 0 0-12 6 6 0 0 0 0 12zM6.2 6.2c0-2.4 3.7-2.3 3.7 0 0 1.5-1.9 1.6-1.9 3M8 11.3v.2",
   sites: "M2 3h12v4H2zM2 9h12v4H2zM5 5h.1M5 11h.1",

@@ -22,6 +22,7 @@ function commands(text: string): Command[] {
     found.push(
       { title: `Explain ${asked}`, icon: "explain", run: () => go(`explain?address=${encodeURIComponent(asked)}`) },
       { title: `Trace mail of ${asked}`, icon: "trace", run: () => go(`trace?q=${encodeURIComponent(asked)}`) },
+      { title: `Move of ${asked}`, icon: "moves", run: () => go(`moves/${encodeURIComponent(asked)}`) },
       { title: `Find ${asked} in the routes`, icon: "routes", run: () => go(`routes?matching=${encodeURIComponent(asked)}`) },
     );
   }

@@ -15,6 +15,7 @@ export const SECTIONS: readonly Section[] = [
   { id: "overview", title: "Overview", icon: "overview", key: "o", group: "", also: "home dashboard" },
   { id: "routes", title: "Routes", icon: "routes", key: "r", group: "Routing", also: "table mailboxes entries" },
   { id: "plans", title: "Plans", icon: "check", key: "p", group: "Routing", also: "approve apply import csv schedule" },
+  { id: "moves", title: "Moves", icon: "moves", key: "m", group: "Routing", also: "batches cutover migration transition sync doubt" },
   { id: "changes", title: "Changes", icon: "changes", key: "c", group: "Routing", also: "history generations rollback revisions" },
   { id: "explain", title: "Explain", icon: "explain", key: "e", group: "Routing", also: "why where simulate" },
   { id: "flow", title: "Mail flow", icon: "flow", key: "f", group: "Mail", also: "live tail stream" },

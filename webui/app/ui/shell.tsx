@@ -16,6 +16,7 @@ import { Help } from "./help.tsx";
 import { Icon } from "./icon.tsx";
 import { Palette } from "./palette.tsx";
 import { SECTIONS } from "./sections.ts";
+import { Lost } from "./states.tsx";
 import { Clock } from "./time.tsx";
 import { announce, toast, Toasts, undoLast } from "./toast.tsx";
 
@@ -64,11 +65,20 @@ function Header({ menu, open }: { menu: () => void; open: boolean }): JSX.Elemen
           <p><strong>{who.value?.name}</strong><br /><span class="muted">{capital(who.value?.role ?? "")}</span></p>
           <a class="menu-item" href={href("settings")}>Preferences</a>
           <button type="button" class="menu-item" onClick={() => { helpOpen.value = true; }}>Keyboard shortcuts</button>
-          <button type="button" class="menu-item" onClick={() => void signOut()}>Sign out</button>
+          <button type="button" class="menu-item" onClick={() => void leave()}>Sign out</button>
         </div>
       </details>
     </header>
   );
+}
+
+/** What failed must not look as if it had not: the session would still be open. */
+async function leave(): Promise<void> {
+  try {
+    await signOut();
+  } catch (error) {
+    toast(`You are still signed in: ${error instanceof Error ? error.message : String(error)}`, { bad: true });
+  }
 }
 
 /** Says where we are, and puts focus at the screen's heading, when the section changes. */
@@ -110,7 +120,7 @@ export function Shell({ children, review }: { children: ComponentChildren; revie
       {menu && <div class="scrim" onClick={() => setMenu(false)} />}
       <div class="stage">
         <Header menu={() => setMenu(!menu)} open={menu} />
-        <main id="main">{children}</main>
+        <main id="main"><Lost />{children}</main>
       </div>
       <Toasts />
       {paletteOpen.value && <Palette close={() => { paletteOpen.value = false; }} />}

@@ -1,10 +1,11 @@
 // What a list or a panel shows while it waits, when there is nothing, and when something failed.
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { type ApiError, isAbsent } from "../api/client.ts";
+import { type ApiError, isAbsent, lastAnswerAt, reachable } from "../api/client.ts";
 import { ago, capital } from "../lib/format.ts";
 import type { Resource } from "../lib/resource.ts";
 import { Icon } from "./icon.tsx";
+import { now } from "./time.tsx";
 
 /** True once `ms` have gone by: what comes sooner needs no skeleton. */
 export function useLate(ms = 150): boolean {
@@ -67,14 +68,29 @@ export function Failure({ error, retry, at }: { error: ApiError; retry?: () => v
   );
 }
 
+/** True for a call that reached nobody: the page says so once, at its top. */
+export const isLost = (error: ApiError | undefined): boolean => error !== undefined && error.status === 0 && !reachable.value;
+
+/** What the whole page says while the gateway does not answer. */
+export function Lost(): JSX.Element | null {
+  if (reachable.value) return null;
+  return (
+    <div class="notice bad" role="alert">
+      <Icon name="cross" />
+      <div class="grow"><p><strong>The gateway cannot be reached.</strong> Mail does not depend on this page. Check that the gateway runs and that this browser reaches its admin address; the page keeps trying.</p>
+        {lastAnswerAt.value > 0 && <p class="muted">What is shown is from {ago(lastAnswerAt.value, now.value)}.</p>}</div>
+    </div>
+  );
+}
+
 export function Loaded<T>({ of, children, rows, absent }: { of: Resource<T>; children: (data: T) => ComponentChildren; rows?: number; absent?: string }): JSX.Element {
   if (of.error && isAbsent(of.error)) {
     return <Empty title={absent ?? "This gateway does not offer this"}>It may be an older version than this page. Reload the page after an upgrade.</Empty>;
   }
   return (
     <>
-      {of.error && <Failure error={of.error} retry={of.reload} at={of.at} />}
-      {of.data !== undefined ? <div class={`loaded${of.error ? " stale" : ""}`}>{children(of.data)}</div> : of.error ? null : <Skeleton rows={rows} />}
+      {of.error && !isLost(of.error) && <Failure error={of.error} retry={of.reload} at={of.at} />}
+      {of.data !== undefined ? <div class={`loaded${of.error ? " stale" : ""}`}>{children(of.data)}</div> : isLost(of.error) ? <Empty title="Not known" /> : of.error ? null : <Skeleton rows={rows} />}
     </>
   );
 }

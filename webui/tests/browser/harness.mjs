@@ -157,6 +157,11 @@ export async function tabTo(page, selector, most = 60) {
   throw new Error(`${selector} is not reached by Tab`);
 }
 
+/** Waits until what has focus matches: whoever types at once types beside it. */
+export function focused(page, selector) {
+  return until(`${selector} has focus`, () => page.evaluate((it) => document.activeElement?.matches(it), selector));
+}
+
 const shots = process.env.CONSOLE_SHOTS;
 /** With CONSOLE_SHOTS=FOLDER, a picture of the page. */
 export async function shot(page, name) {
@@ -165,11 +170,11 @@ export async function shot(page, name) {
   await page.screenshot({ path: join(shots, `${name}.png`) });
 }
 
-/** `causeway serve` with an empty table and two sites that nobody answers for; `more` is added to its configuration. */
-export async function serve({ bind = "127.0.0.1:0", more = "" } = {}) {
-  const folder = mkdtempSync(join(tmpdir(), "causeway-console-"));
-  const config = join(folder, "causeway.toml");
-  writeFileSync(config, `[server]
+/** A place that somebody answers for nowhere. */
+export const NOBODY = "127.0.0.1:9";
+
+/** The configuration of a gateway with two sites, and whatever `more` says. */
+const configuration = ({ onPrem = NOBODY, cloud = NOBODY, unlisted = "reject", bind = "127.0.0.1:0", more = "" }) => `[server]
 hostname = "gw.console.example"
 data_dir = "data"
 data_threads = 1
@@ -180,20 +185,27 @@ bind = "127.0.0.1:0"
 role = "mx"
 
 [site.on_prem]
-hosts = ["127.0.0.1:9"]
+hosts = ["${onPrem}"]
 tls = "none"
 
 [site.cloud]
-hosts = ["127.0.0.1:9"]
+hosts = ["${cloud}"]
 tls = "none"
 
 [[relay_domain]]
 name = "contoso.example"
-unlisted = "reject"
+unlisted = "${unlisted}"
 
 [admin]
 bind = "${bind}"
-${more}`);
+${more}`;
+
+/** `causeway serve` with an empty table. Files of `files` are beside its configuration, to which `more` is added. */
+export async function serve({ files = {}, ...wanted } = {}) {
+  const folder = mkdtempSync(join(tmpdir(), "causeway-console-"));
+  const config = join(folder, "causeway.toml");
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  writeFileSync(config, configuration(wanted));
   const child = spawn(binary(), ["serve", "--config", config], { stdio: ["ignore", "ignore", "pipe"], detached: true });
   let text = "";
   child.stderr.on("data", (it) => { text += it; });
@@ -202,5 +214,82 @@ ${more}`);
     if (child.exitCode !== null) throw new Error(`the gateway ended: ${text}`);
     return existsSync(join(data, "addresses.json"));
   }, 60_000);
-  return new Gateway(child, config, data).ready();
+  const gateway = new Gateway(child, config, data);
+  gateway.folder = folder;
+  /** Another configuration, read again. */
+  gateway.configure = (changes) => {
+    writeFileSync(config, configuration({ ...wanted, ...changes }));
+    return gateway.call("POST", "/reload", {});
+  };
+  return gateway.ready();
+}
+
+/** A site that takes mail, as a server would that one can tell what to say. */
+export class Site {
+  /** Recipients that are refused at RCPT; that are refused after the message; after whose message the line is cut; who get no answer at all. */
+  refused = new Set();
+  returned = new Set();
+  silent = new Set();
+  stuck = new Set();
+  /** Recipients of messages that were acknowledged. */
+  taken = [];
+
+  async start() {
+    this.server = net.createServer((socket) => this.talk(socket));
+    await new Promise((resolve) => { this.server.listen(0, "127.0.0.1", resolve); });
+    this.place = `127.0.0.1:${this.server.address().port}`;
+    return this;
+  }
+
+  talk(socket) {
+    let rest = "";
+    let recipients = [];
+    let body = false;
+    socket.on("error", () => socket.destroy());
+    socket.setEncoding("latin1");
+    socket.write("220 site.example\r\n");
+    socket.on("data", (text) => {
+      rest += text;
+      for (;;) {
+        const end = body ? rest.indexOf("\r\n.\r\n") : rest.indexOf("\r\n");
+        if (end < 0) return;
+        const line = rest.slice(0, end);
+        rest = rest.slice(end + (body ? 5 : 2));
+        if (body) {
+          body = false;
+          if (recipients.some((it) => this.silent.has(it))) return void socket.destroy();
+          if (recipients.some((it) => this.stuck.has(it))) return;
+          const bad = recipients.some((it) => this.returned.has(it));
+          if (!bad) this.taken.push(...recipients);
+          socket.write(bad ? "550 5.7.1 not here\r\n" : "250 2.0.0 taken\r\n");
+          continue;
+        }
+        const [verb, address] = [line.slice(0, 4).toUpperCase(), /<(.*?)>/.exec(line)?.[1]?.toLowerCase() ?? ""];
+        if (verb === "MAIL" || verb === "RSET") recipients = [];
+        if (verb === "RCPT" && !this.refused.has(address)) recipients.push(address);
+        body = verb === "DATA" && recipients.length > 0;
+        const said = { EHLO: "250 site.example", RCPT: this.refused.has(address) ? "550 5.1.1 no such mailbox here" : "250 2.1.5 fine", DATA: body ? "354 go on" : "503 5.5.1 nobody", QUIT: "221 bye" }[verb] ?? "250 2.0.0 fine";
+        socket.write(`${said}\r\n`);
+        if (verb === "QUIT") socket.end();
+      }
+    });
+  }
+
+  stop() {
+    this.server?.close();
+  }
+}
+
+/** A gateway between two sites that one can tell what to say, with a table, and `more` of its configuration. */
+export async function rig({ rows, ...wanted }) {
+  const [onPrem, cloud] = await Promise.all([new Site().start(), new Site().start()]);
+  const gateway = await serve({ onPrem: onPrem.place, cloud: cloud.place, ...wanted });
+  await gateway.call("POST", "/table/import?reason=rig", `address,home,state,batch\n${rows.join("\n")}\n`, "text/csv");
+  const end = gateway.stop.bind(gateway);
+  gateway.stop = () => {
+    end();
+    onPrem.stop();
+    cloud.stop();
+  };
+  return Object.assign(gateway, { onPrem, cloud });
 }

@@ -4,11 +4,14 @@ import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { browser, demo, open, tabTo, until, visit } from "./harness.mjs";
+import { browser, open, rig, tabTo, until, visit } from "./harness.mjs";
 
 let chrome;
 let gateway;
-before(async () => { [chrome, gateway] = await Promise.all([browser(), demo()]); });
+before(async () => { 
+  const rows = ["bert", "carla", "david", "emma", "felix", "greta", "hugo"].map((it) => `${it}@contoso.example,on_prem,on_prem,`);
+  [chrome, gateway] = await Promise.all([browser(), rig({ rows: ["anna@contoso.example,cloud,cloud,", ...rows] })]);
+});
 after(async () => {
   await chrome?.close();
   gateway?.stop();

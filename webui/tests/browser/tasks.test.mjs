@@ -188,7 +188,9 @@ test("overview: what was sent is on it", async () => {
   const { page, close } = await open(chrome, gateway);
   await page.getByRole("heading", { level: 1, name: "Overview" }).waitFor();
   await page.getByRole("list", { name: "Sites" }).getByText("Cloud").waitFor();
-  await page.getByText("since the start").first().waitFor();
+  const hour = page.getByRole("region", { name: "The last hour" });
+  await until("what was sent is in the hour", async () => Number((await hour.locator(".value").first().textContent()).replace(/\D/g, "")) > 0, 25_000);
+  await hour.getByRole("img", { name: /^Accepted: \d+ messages in the last hour/ }).waitFor();
   await tabTo(page, 'main a[href$="/spool"]');
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { level: 1, name: "Spool" }).waitFor();
@@ -269,8 +271,8 @@ test("people: a token is made, shown once, and revoked", async () => {
   const secret = await page.locator(".secret").textContent();
   assert.ok(secret.length > 20);
   await button(page, "Done").click();
-  page.on("dialog", (it) => void it.accept());
   await button(page, "Revoke token for sidecar of wave 7").click();
+  await button(page, "Revoke sidecar of wave 7").click();
   await note(page, "is revoked").waitFor();
   await close();
 });

@@ -96,3 +96,24 @@ test("schemas become types", () => {
   assert.equal(type({ type: "object", properties: { a: { type: "integer" } }, required: [] }), "{\n  a?: number;\n}");
   assert.equal(type({ type: "object", additionalProperties: { type: "string" } }), "Record<string, string>");
 });
+
+test("a clock on a wall says one moment", async () => {
+  const { moment } = await load("lib/terms.ts");
+  assert.equal(moment("2026-11-28T22:00", "Europe/Berlin"), Date.UTC(2026, 10, 28, 21));
+  assert.equal(moment("2026-07-01T22:00", "America/New_York"), Date.UTC(2026, 6, 2, 2));
+  assert.equal(moment("2026-11-28T22:00", "UTC"), Date.UTC(2026, 10, 28, 22));
+  assert.equal(moment("2026-03-29T02:30", "Europe/Berlin"), Date.UTC(2026, 2, 29, 1, 30), "the clocks go forward over it");
+  assert.equal(moment("2026-10-25T02:30", "Europe/Berlin"), Date.UTC(2026, 9, 25, 0, 30), "it comes twice: the first");
+  assert.equal(moment("2026-10-25T03:30", "Europe/Berlin"), Date.UTC(2026, 9, 25, 2, 30));
+  assert.equal(moment("2026-11-28T22:00", "Europe/Nowhere"), undefined);
+  assert.equal(moment("", "UTC"), undefined);
+});
+
+test("terms go into a plan and into a file's query", async () => {
+  const { bodyOf, queryOf, PLAIN } = await load("lib/terms.ts");
+  const plain = (it) => JSON.parse(JSON.stringify(it));
+  assert.deepEqual(plain(bodyOf(PLAIN)), {});
+  const terms = { ...PLAIN, when: "later", at: "2026-11-28T22:00", zone: "Europe/Berlin", first: "some", amount: "5", unit: "percent", deliveries: "20", minutes: "", bounces: "3", second: true };
+  assert.deepEqual(plain(bodyOf(terms)), { not_before: "2026-11-28T22:00", time_zone: "Europe/Berlin", canary: { percent: 5, after_deliveries: 20, bounce_percent_max: 3 }, second_person: true });
+  assert.deepEqual(plain(queryOf(terms)), { not_before: "2026-11-28T22:00", time_zone: "Europe/Berlin", second_person: true, canary_percent: 5, canary_after_deliveries: 20, canary_bounce_percent_max: 3 });
+});

@@ -46,6 +46,7 @@ async fn page(
         ("domain", args.domain.clone()),
         ("matching", args.matching.clone()),
         ("changed_after", args.changed_after.map(|it| it.to_string())),
+        ("generation", args.generation.map(|it| it.to_string())),
         ("cursor", cursor),
         ("limit", Some(limit.to_string())),
     ]);

@@ -7,6 +7,7 @@ use api::{ApplyRequest, Canary, CanaryProgress, Plan, PlanState, RailOverride};
 use directory::{Application, ApplyError, Because};
 use router::RowChange;
 
+use super::canary::keys;
 use super::document::{Document, Kept, meanwhile, name};
 use super::judge::{Court, Judged, Pass, rows_changed};
 use crate::control::Control;
@@ -165,6 +166,7 @@ impl Control {
             return self.put(kept, document, rows, expect_generation, applied).await;
         };
         let (now, part) = (self.now(), rows[..n].to_vec());
+        let watched = keys(&part);
         let begun = move |document: &mut Document, generation: u64| {
             document.plan.state = PlanState::Canary;
             document.plan.canary_progress = Some(CanaryProgress {
@@ -175,7 +177,13 @@ impl Control {
             });
             document.canary_since = now.as_micros();
         };
-        self.put(kept, document, part, expect_generation, begun).await
+        let plan = self.put(kept, document, part, expect_generation, begun).await?;
+        // At once: mail of the next moment counts as well.
+        if let Some(progress) = &plan.canary_progress {
+            let watch = self.delivery.watch_outcomes(watched, progress.generation);
+            self.planner.watch(kept.id, watch, (0, 0));
+        }
+        Ok(plan)
     }
 
     /// Rows into the table and the plan into its new state, together or not at all.

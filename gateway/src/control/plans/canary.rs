@@ -159,7 +159,7 @@ impl Control {
 }
 
 /// By every address that the rows have afterwards.
-fn keys(rows: &[RowChange]) -> HashSet<AddressKey> {
+pub(super) fn keys(rows: &[RowChange]) -> HashSet<AddressKey> {
     let after = rows.iter().filter_map(|it| it.after.as_ref());
     after.flat_map(|it| it.aliases.iter().map(Address::key).chain([it.key().clone()])).collect()
 }
