@@ -233,7 +233,10 @@ async fn a_plan_may_wait_for_a_time_or_a_person_or_go_a_few_rows_first() {
         "#]],
     )
     .await;
-    check(&desk, "route approve p1", expect![[r#""#]]).await;
+    let refused = desk.run("route approve p1").await;
+    assert_eq!(refused.exit, 5, "{refused:?}");
+    assert!(refused.err.contains("an approval needs a named person"), "{refused:?}");
+    assert!(refused.err.contains("hint: sign in with an account"), "{refused:?}");
     desk.become_one(api::Role::Approver);
     check(
         &desk,
