@@ -156,6 +156,10 @@ impl Control {
                 Err(other) => return Err(other),
                 Ok(plan) => {
                     self.planner.forget(kept.id);
+                    if verdict.by == BY_ITSELF {
+                        let why = plan.failure.as_deref().unwrap_or(&verdict.why);
+                        self.watched.happened.canary_went_back(&plan.id, why, self.now());
+                    }
                     return Ok(plan);
                 }
             }

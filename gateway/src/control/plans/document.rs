@@ -36,6 +36,10 @@ pub(super) struct Document {
     /// From here on a canary does nothing but go back.
     #[serde(default)]
     pub(super) going_back: Option<Verdict>,
+    /// There was an account or token of its author's name when it was given a time: there has to be one
+    /// when the time has come.
+    #[serde(default)]
+    pub(super) author_known: bool,
 }
 
 /// That a canary goes back.
@@ -184,6 +188,9 @@ impl Control {
     }
 
     pub(super) fn tell_plan(&self, plan: &Plan) {
+        if plan.state == PlanState::Applied {
+            self.watched.happened.plan_applied();
+        }
         let state = plan.state.as_str();
         tracing::info!(
             plan = plan.id,

@@ -195,6 +195,13 @@ impl Control {
         let rows = self.rows(kept.id).await?;
         let Some(rows) = self.whose_sites_are_known(rows).await? else { return Ok(()) };
         let mut document = kept.document.clone();
+        let author = &document.plan.author;
+        if document.author_known && !self.may_plan(author) {
+            let why = format!(
+                "blocked: its author {author} may make no plans any more; make it again if it is still wanted"
+            );
+            return self.fail(&kept, document, why).await;
+        }
         let by = document.applied_by();
         let (judged, rows) = match self.judged(&document, rows, Way::Plan, &by).await {
             Ok(judged) => judged,
