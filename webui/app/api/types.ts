@@ -162,7 +162,7 @@ export type Canary = {
 export type CanaryProgress = {
   bounced: number;
   delivered: number;
-  /** The generation that they made. */
+  /** The generation that they made; 0 if they were all so already. */
   generation: number;
   /** Rows that were applied first. */
   rows: number;
@@ -425,6 +425,9 @@ export type Dropped = {
 
 export type DroppedWhy = "sampled" | "slow" | "gone";
 
+/** What would become of mail. */
+export type Effect = "moves" | "held" | "readdressed" | "alias_lost";
+
 /** One mailbox of the table. */
 export type Entry = {
   address: string;
@@ -608,6 +611,7 @@ export type Host = {
 /** Mailboxes of a domain whose mail would go elsewhere. */
 export type Impact = {
   domain: string;
+  effect?: Effect;
   /** Sites; `null` where mail is refused. */
   from?: string | null;
   n: number;
@@ -878,7 +882,10 @@ export type Plan = {
   expires_at: string;
   /** Why it failed or was rolled back. */
   failure?: string | null;
-  /** The table that it made. */
+  /**
+   * The table that it made, of a canary by the rest of its rows, or by going back. `null` as long as there is
+   * none, and if all rows were so already.
+   */
   generation?: number | null;
   id: string;
   impact: Impact[];
