@@ -95,7 +95,7 @@ impl Access {
             return Err(LoginError::SecondFactor);
         }
         let done = self.begin_user_session(&account, code.unwrap_or_default(), source, now)?;
-        self.throttle.succeeded(Some(&user), source);
+        self.throttle.succeeded(Some(&user), source, now);
         Ok(done)
     }
 
@@ -112,7 +112,7 @@ impl Access {
             _ => SessionKind::BreakGlass(secret::hex(&secret::hash(token.trim().as_bytes()))),
         };
         let done = self.begin_session(kind, source, now)?;
-        self.throttle.succeeded(None, source);
+        self.throttle.succeeded(None, source, now);
         Ok(done)
     }
 

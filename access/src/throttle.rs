@@ -1,7 +1,8 @@
 //! How often somebody may guess. Failures make the next try wait; nobody is locked out.
 //!
 //! Counted by account and network together, by network, and by account: a stranger who fails on
-//! purpose can make the owner of an account wait five seconds at most, elsewhere.
+//! purpose can make the owner of an account wait five seconds at most, elsewhere; and not at all
+//! where the owner signed in lately.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -18,6 +19,9 @@ const ACCOUNT: Allowance = Allowance { free: 20, wait_max: Duration::from_secs(5
 const REMEMBERED_FOR: Duration = Duration::from_secs(3600);
 /// Keys remembered; beyond, the oldest go.
 const KEYS_MAX: usize = 10_000;
+/// For so long an account is at home in a network, and so many of both are remembered.
+const AT_HOME_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+const HOMES_MAX: usize = 10_000;
 
 #[derive(Clone, Copy)]
 struct Allowance {
@@ -27,7 +31,14 @@ struct Allowance {
 
 /// Keyed with random keys, as every map of the standard library: strangers choose what is in it.
 #[derive(Default)]
-pub(crate) struct Throttle(Mutex<HashMap<Key, Failures>>);
+pub(crate) struct Throttle(Mutex<Memory>);
+
+#[derive(Default)]
+struct Memory {
+    failures: HashMap<Key, Failures>,
+    /// When each account signed in last from each network.
+    homes: HashMap<(String, IpAddr), Timestamp>,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Key {
@@ -51,8 +62,12 @@ impl Throttle {
         source: IpAddr,
         now: Timestamp,
     ) -> Result<(), Duration> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let keys = keys(account, source);
+        let mut memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = keys(account, source);
+        if memory.is_at_home(account, source, now) {
+            keys.retain(|(key, _)| matches!(key, Key::Pair(..)));
+        }
+        let all = &mut memory.failures;
         let wait = keys.iter().filter_map(|(key, allowance)| {
             let failures = all.get(key)?;
             let until = failures.last.plus(allowance.wait(failures.n));
@@ -62,7 +77,7 @@ impl Throttle {
             return Err(wait.max(Duration::from_secs(1)));
         }
         if all.len() + keys.len() > KEYS_MAX {
-            make_room(&mut all, now);
+            make_room(all, now);
         }
         for (key, _) in keys {
             let failures = all.entry(key).or_insert(Failures { n: 0, last: now });
@@ -77,21 +92,42 @@ impl Throttle {
 
     /// The door is open: earlier failures at this account count no more. Those at others do, or one
     /// who has an account could guess without end at the rest.
-    pub(crate) fn succeeded(&self, account: Option<&str>, source: IpAddr) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn succeeded(&self, account: Option<&str>, source: IpAddr, now: Timestamp) {
+        let mut memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (key, _) in keys(account, source) {
             match key {
-                Key::Network(_) => take_back(&mut all, &key),
-                Key::Pair(..) | Key::Account(_) => drop(all.remove(&key)),
+                Key::Network(_) => take_back(&mut memory.failures, &key),
+                Key::Pair(..) | Key::Account(_) => drop(memory.failures.remove(&key)),
             }
+        }
+        if let Some(account) = account {
+            memory.comes_home(account, source, now);
         }
     }
 
     /// This attempt was no failure, and opened nothing: earlier ones still count.
     pub(crate) fn excused(&self, account: Option<&str>, source: IpAddr) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (key, _) in keys(account, source) {
-            take_back(&mut all, &key);
+            take_back(&mut memory.failures, &key);
+        }
+    }
+}
+
+impl Memory {
+    fn is_at_home(&self, account: Option<&str>, source: IpAddr, now: Timestamp) -> bool {
+        let home = account.map(|it| (it.to_owned(), network(source)));
+        let last = home.and_then(|it| self.homes.get(&it));
+        last.is_some_and(|it| now.since(*it) <= AT_HOME_FOR)
+    }
+
+    fn comes_home(&mut self, account: &str, source: IpAddr, now: Timestamp) {
+        if self.homes.len() >= HOMES_MAX {
+            self.homes.retain(|_, it| now.since(*it) <= AT_HOME_FOR / 2);
+        }
+        let home = (account.to_owned(), network(source));
+        if self.homes.len() < HOMES_MAX || self.homes.contains_key(&home) {
+            self.homes.insert(home, now);
         }
     }
 }
@@ -134,9 +170,14 @@ fn network(source: IpAddr) -> IpAddr {
     }
 }
 
-/// Forgets what is old; if that is too little, the older half.
+/// Forgets what is old; then whoever failed once; if that is too little, the older half. A crowd of
+/// single failures must not wash away the count of an account that is being guessed at.
 fn make_room(all: &mut HashMap<Key, Failures>, now: Timestamp) {
     all.retain(|_, it| now.since(it.last) <= REMEMBERED_FOR);
+    if all.len() < KEYS_MAX / 2 {
+        return;
+    }
+    all.retain(|_, it| it.n > 1);
     if all.len() < KEYS_MAX / 2 {
         return;
     }
@@ -175,7 +216,7 @@ mod tests {
             assert_eq!(anna("192.0.2.1", now), Ok(()));
             now += 60;
         }
-        throttle.succeeded(Some("anna"), ip("192.0.2.1"));
+        throttle.succeeded(Some("anna"), ip("192.0.2.1"), at(now));
         assert_eq!(anna("192.0.2.1", now), Ok(()));
         assert_eq!(anna("192.0.2.1", now), Ok(()));
     }
@@ -208,6 +249,37 @@ mod tests {
             let from = IpAddr::from(n.to_be_bytes());
             throttle.begin(None, from, at(u64::from(n))).unwrap();
         }
-        assert!(throttle.0.lock().unwrap().len() <= KEYS_MAX);
+        assert!(throttle.0.lock().unwrap().failures.len() <= KEYS_MAX);
+    }
+
+    #[test]
+    fn nobody_is_in_the_way_where_the_owner_was_before() {
+        let throttle = Throttle::default();
+        throttle.begin(Some("anna"), ip("192.0.2.1"), at(1)).unwrap();
+        throttle.succeeded(Some("anna"), ip("192.0.2.1"), at(1));
+        for n in 0..100_u64 {
+            let from = IpAddr::from([10, 0, 0, u8::try_from(n).unwrap()]);
+            let _ = throttle.begin(Some("anna"), from, at(1000));
+            let _ = throttle.begin(Some(&format!("u{n}")), ip("192.0.2.1"), at(1000));
+        }
+        assert_eq!(throttle.begin(Some("anna"), ip("192.0.2.1"), at(1000)), Ok(()));
+        let later = 1001 + AT_HOME_FOR.as_secs();
+        for n in 0..20 {
+            let _ = throttle.begin(Some(&format!("u{n}")), ip("192.0.2.1"), at(later));
+        }
+        assert!(throttle.begin(Some("anna"), ip("192.0.2.1"), at(later)).is_err());
+    }
+
+    #[test]
+    fn a_crowd_does_not_wash_away_what_was_guessed() {
+        let throttle = Throttle::default();
+        for n in 0..30_u64 {
+            let from = IpAddr::from([10, 0, 0, u8::try_from(n).unwrap()]);
+            let _ = throttle.begin(Some("anna"), from, at(100));
+        }
+        for n in 0..15_000_u32 {
+            throttle.begin(None, IpAddr::from(n.to_be_bytes()), at(100)).unwrap();
+        }
+        assert!(throttle.begin(Some("anna"), ip("192.0.2.1"), at(100)).is_err());
     }
 }

@@ -44,6 +44,7 @@ impl Vouched {
             expires_at: None,
             second_factor: None,
             vouched: Some((self.issuer.clone(), self.subject.clone())),
+            is_glass: false,
         })
     }
 }
@@ -73,7 +74,7 @@ impl Access {
         now: Timestamp,
     ) -> Result<LoggedIn, LoginError> {
         let done = self.begin_session(SessionKind::Oidc(Box::new(person)), source, now)?;
-        self.throttle.succeeded(None, source);
+        self.throttle.succeeded(None, source, now);
         self.metrics.attempt(Method::Oidc, Attempt::Accepted);
         Ok(done)
     }

@@ -35,6 +35,11 @@ pub struct MovesQuery {
     /// 1 to 1,000, else 200.
     #[serde(default)]
     pub limit: Option<u32>,
+    /// Nobody sends these: as those of [`crate::ListQuery`].
+    #[serde(skip)]
+    pub within_domains: Vec<String>,
+    #[serde(skip)]
+    pub within_batches: Vec<String>,
 }
 
 /// One page.

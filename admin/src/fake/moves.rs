@@ -61,6 +61,8 @@ impl crate::Moves for FakeBackend {
         let state = self.state();
         let list = api::ListQuery {
             batch: query.batch,
+            within_domains: query.within_domains,
+            within_batches: query.within_batches,
             cursor: query.cursor,
             limit: query.limit,
             ..api::ListQuery::default()

@@ -39,6 +39,8 @@ async fn list(
     Query(mut query): Query<MovesQuery>,
 ) -> Result<impl IntoResponse> {
     query.limit = Some(page_rows(query.limit, PAGE_DEFAULT)?);
+    query.within_domains.clone_from(&principal.limit().domains);
+    query.within_batches.clone_from(&principal.limit().batches);
     let mut page = app.backend.moves(query).await?;
     page.moves.retain(|it| sees(&principal, it));
     Ok((etag(page.generation), Json(page)))

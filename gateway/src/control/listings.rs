@@ -45,7 +45,7 @@ impl Listings {
         EntryList {
             generation: table.generation(),
             entries: page.iter().map(|it| entry(it.entry())).collect(),
-            next_cursor: next.map(|it| it.key().to_string()),
+            next_cursor: next.map(|it| it.address.to_string()),
             total: Some(rows.len() as u64),
         }
     }

@@ -15,7 +15,7 @@ use mail::{Address, AddressKey, Timestamp};
 use router::{Entry, MoveState};
 
 use super::queue::parse_id;
-use super::table::{api_state, blocking, move_state, parse_address};
+use super::table::{api_state, blocking, is_within, move_state, parse_address};
 use super::{Control, page_limit};
 
 impl admin::Moves for Control {
@@ -65,12 +65,13 @@ impl Control {
             let after = after.map(|it| it.key());
             let state = query.state.map(move_state);
             let mut rows = table.page(after.as_ref(), limit + 1, |it| {
-                state.is_none_or(|state| state == it.state)
+                is_within(it, &query.within_domains, &query.within_batches)
+                    && state.is_none_or(|state| state == it.state)
                     && query.batch.as_deref().is_none_or(|batch| it.batch.as_deref() == Some(batch))
             });
             let more = rows.len() > limit;
             rows.truncate(limit);
-            let next_cursor = rows.last().filter(|_| more).map(|it| it.address.key().to_string());
+            let next_cursor = rows.last().filter(|_| more).map(|it| it.address.to_string());
             let rows: Vec<MoveRow> = rows.into_iter().map(|it| directory.with_since(it)).collect();
             Ok((table.generation(), rows, next_cursor))
         });

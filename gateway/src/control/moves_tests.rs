@@ -295,3 +295,29 @@ fn an_attempt_that_is_cut_before_its_message_was_sent_leaves_no_doubt() {
     // It goes to its new home, once and without a mark.
     assert_eq!(cut(&gateway, CutRequest::default()).unwrap().leases.len(), 0);
 }
+
+/// The cursor names a row: it must be one that they may see.
+#[test]
+fn whoever_is_limited_turns_no_page_at_what_they_may_not_see() {
+    let (dir, mute) = (TempDir::new().unwrap(), Mute::start());
+    let gateway = Gateway::start_with(dir.path(), &config(&mute, ""));
+    for (name, batch) in [("anna", "b1"), ("\"b b\"", "b2"), ("carl", "b1"), ("\"d d\"", "b1")] {
+        put(
+            &gateway,
+            &format!("\"{}@contoso.example\",on_prem,syncing,{batch},", name.replace('"', "\"\"")),
+        );
+    }
+    wait_for_recovery(&gateway);
+    let (mut cursor, mut seen) = (None, Vec::new());
+    loop {
+        let within_batches = vec!["b1".to_owned()];
+        let query = MovesQuery { within_batches, limit: Some(1), cursor, ..MovesQuery::default() };
+        let page = gateway.ask(gateway.control().moves(query)).unwrap();
+        seen.extend(page.moves.into_iter().map(|it| it.address));
+        cursor = page.next_cursor;
+        let Some(at) = &cursor else { break };
+        assert!(seen.contains(at), "{at}");
+    }
+    seen.sort();
+    assert_eq!(seen, ["\"d d\"@contoso.example", "anna@contoso.example", "carl@contoso.example"]);
+}

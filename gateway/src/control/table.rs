@@ -56,7 +56,7 @@ impl Control {
             let mut rows = table.page(after.as_ref(), limit + 1, |it| matches(it, &query));
             let more = rows.len() > limit;
             rows.truncate(limit);
-            let next_cursor = rows.last().filter(|_| more).map(|it| it.address.key().to_string());
+            let next_cursor = rows.last().filter(|_| more).map(|it| it.address.to_string());
             let entries = rows.into_iter().map(entry).collect();
             Ok(EntryList { generation: table.generation(), entries, next_cursor, total: None })
         })
@@ -496,15 +496,19 @@ pub(super) fn entry(row: &Entry) -> api::Entry {
     }
 }
 
+/// Whether somebody who is limited to these may see the row; empty: whatever it is.
+pub(super) fn is_within(row: &Entry, domains: &[String], batches: &[String]) -> bool {
+    let (domain, batch) = (row.address.domain().as_str(), row.batch.as_deref());
+    (domains.is_empty() || domains.iter().any(|it| it.eq_ignore_ascii_case(domain)))
+        && (batches.is_empty() || batches.iter().any(|it| Some(it.as_str()) == batch))
+}
+
 pub(super) fn matches(row: &Entry, query: &ListQuery) -> bool {
     let part = query.matching.as_deref().map(str::to_lowercase);
     let has = |address: &Address| {
         part.as_deref().is_none_or(|it| address.to_string().to_lowercase().contains(it))
     };
-    let (domain, batch) = (row.address.domain().as_str(), row.batch.as_deref());
-    let (domains, batches) = (&query.within_domains, &query.within_batches);
-    (domains.is_empty() || domains.iter().any(|it| it.eq_ignore_ascii_case(domain)))
-        && (batches.is_empty() || batches.iter().any(|it| Some(it.as_str()) == batch))
+    is_within(row, &query.within_domains, &query.within_batches)
         && query.home.as_deref().is_none_or(|it| it == row.home.as_str())
         && query.state.is_none_or(|it| move_state(it) == row.state)
         && query.batch.as_deref().is_none_or(|it| row.batch.as_deref() == Some(it))

@@ -802,6 +802,27 @@ export type NewUser = {
   role: Role;
 };
 
+/** `GET /api/v1/session/oidc/callback?…`: what the identity provider sends back by the browser. */
+export type OidcCallbackQuery = {
+  code?: string | null;
+  /** Why there is no code. */
+  error?: string | null;
+  /** Who answers. */
+  iss?: string | null;
+  /** That of the sign-in that this browser has begun. */
+  state?: string | null;
+};
+
+/** By an identity provider. */
+export type OidcWay = {
+  /** Whether the provider answers. If not, a local account still works. */
+  available: boolean;
+  /** What people know it by. */
+  label: string;
+  /** Where a browser goes to begin. */
+  path: string;
+};
+
 /** An operator's word against what the probes say. */
 export type Override = {
   by: string;
@@ -1216,6 +1237,12 @@ export type SessionList = {
 
 export type Severity = "info" | "warning" | "page";
 
+/** `GET /api/v1/session/ways`: how one can sign in here. A local account and a token always work. */
+export type SignInWays = {
+  /** `null` if no identity provider is configured. */
+  oidc?: OidcWay | null;
+};
+
 /**
  * `POST /api/v1/explain/simulate`: what would have become of yesterday's mail under a changed
  * table. Either `edits`, or the id of a plan.
@@ -1626,7 +1653,7 @@ export type Version = {
 };
 
 /** How somebody proved who they are. */
-export type Via = "token" | "session" | "break_glass" | "none";
+export type Via = "token" | "session" | "break_glass" | "oidc" | "none";
 
 /** Who the caller is, for the gateway. */
 export type Whoami = {
@@ -1673,6 +1700,9 @@ export type Call =
   | "GET /api/v1/queue/messages/{name}/content"
   | "GET /api/v1/queue/summary"
   | "GET /api/v1/session"
+  | "GET /api/v1/session/oidc"
+  | "GET /api/v1/session/oidc/callback"
+  | "GET /api/v1/session/ways"
   | "GET /api/v1/sessions"
   | "GET /api/v1/sites"
   | "GET /api/v1/stats"

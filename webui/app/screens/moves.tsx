@@ -78,7 +78,7 @@ function Row({ it, chosen, toggle, open }: { it: Move; chosen: boolean; toggle: 
     <tr class={chosen ? "selected" : undefined}>
       {open && <td><input type="checkbox" aria-label={`Select ${it.address}`} checked={chosen} onChange={toggle} /></td>}
       <td><a class="mono" href={href(`moves/${encodeURIComponent(it.address)}`)}>{it.address}</a></td>
-      <td><MoveBadge state={it.state} /></td><td>{siteName(it.home)}</td><td>{it.batch ?? <span class="muted">–</span>}</td>
+      <td><MoveBadge state={it.state} /></td><td>{siteName(it.home)}</td><td>{it.batch ? <a href={href(`moves?batch=${encodeURIComponent(it.batch)}`)}>{it.batch}</a> : <span class="muted">–</span>}</td>
       <td class="muted"><Since time={it.since} /></td><td><GoesBack until={it.hold_until} /></td>
       <td class="end"><Few n={it.held_messages} /></td><td class="end"><Few n={it.leases_total} /></td>
       <td class="end">{it.in_doubt_total > 0 ? <Badge state="in doubt" as="bad" label={count(it.in_doubt_total)} /> : <Few n={0} />}</td>

@@ -45,7 +45,7 @@ export function Impact({ plan }: { plan: Plan }): JSX.Element | null {
   return (
     <section class="card" aria-labelledby="impact">
       <div class="card-head"><h2 id="impact">Whose mail goes elsewhere</h2></div>
-      <div class="scroll"><table>
+      <div class="scroll" tabIndex={0} role="region" aria-label="Whose mail goes elsewhere, by domain"><table>
         <thead><tr><th>Domain</th><th>From</th><th>To</th><th class="end">Mailboxes</th></tr></thead>
         <tbody>{plan.impact.map((it) => <tr key={`${it.domain} ${it.from} ${it.to}`}><td class="mono">{it.domain}</td><td>{name(it.from)}</td><td>{name(it.to)}</td><td class="end">{count(it.n)}</td></tr>)}</tbody>
       </table></div>

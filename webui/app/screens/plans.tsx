@@ -98,7 +98,7 @@ function List(): JSX.Element {
       <div class="filters"><Select label="State" hideLabel value={state} set={(value) => setQuery({ state: value || null })} options={[["", "Any state"], ...STATES.map((it) => [it, PLAN_STATES[it]!] as const)]} /></div>
       <Loaded of={list} absent="This gateway does not make plans">{(it) => it.plans.length === 0
         ? <div class="card">{state ? <FilteredEmpty what="plans" clear={() => setQuery({ state: null })} /> : <Empty title="There are no plans" action={<a class="button" href={href("routes")}>Go to the routes</a>}>Edit some routes and review the draft, or import a file.</Empty>}</div>
-        : <div class="card scroll"><table class="rows">
+        : <div class="card scroll" tabIndex={0} role="region" aria-label="Plans"><table class="rows">
           <thead><tr><th>Reason</th><th>State</th><th>Rows</th><th>By</th><th>Made</th><th>Ends</th></tr></thead>
           <tbody>{it.plans.map((plan) => (
             <tr key={plan.id}>

@@ -121,7 +121,7 @@ function SiteCard({ site, reload }: { site: Site; reload: () => void }): JSX.Ele
           <div class="figure"><span class="value">{count(site.connections)}</span><span class="muted">of {plural(site.connections_max, "connection")} in use</span></div>
           <div class="figure"><span class="value small">TLS {TLS[site.tls] ?? site.tls}</span><span class="muted">towards this site</span></div>
         </div>
-        <div class="scroll"><table>
+        <div class="scroll" tabIndex={0} role="region" aria-label={`Hosts of ${name}`}><table>
           <thead><tr><th>Host</th><th>State</th><th>Last error</th></tr></thead>
           <tbody>{site.hosts.map((host) => <tr key={host.name}><td class="mono">{host.name}</td><td><Badge state={host.state} /></td><td>{host.last_error ?? <span class="muted">none</span>}</td></tr>)}</tbody>
         </table></div>

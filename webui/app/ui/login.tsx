@@ -19,7 +19,7 @@ export function Login({ failure }: { failure?: ApiError }): JSX.Element {
   const [error, setError] = useState<ApiError | undefined>(failure);
   const [oidc, setOidc] = useState<OidcWay | null>(null);
   // What cannot be asked is not offered: the form works all the same.
-  useEffect(() => { api.get<SignInWays>("/session/ways").then((it) => setOidc(it.oidc), () => undefined); }, []);
+  useEffect(() => { api.get<SignInWays>("/session/ways").then((it) => setOidc(it.oidc ?? null), () => undefined); }, []);
   const form = useRef<HTMLFormElement>(null);
   useEffect(() => form.current?.querySelector<HTMLInputElement>(".field input")?.focus(), [way]);
   const submit = async (event: Event) => {

@@ -110,6 +110,8 @@ for (const dark of [false, true]) {
         found.push(...(await violations(page, "dialog[open]")).map((it) => `${name}: ${it}`));
         await shot(page, `dialog-${name}-${width}-${dark ? "dark" : "light"}`);
         await check();
+        const wider = await page.locator("dialog[open]").evaluate((it) => it.scrollWidth - it.clientWidth);
+        if (wider > 0) found.push(`${name}: its content is ${wider} pixels wider than the dialog`);
         await page.keyboard.press("Escape");
         await page.locator("dialog[open]").waitFor({ state: "detached" });
       }

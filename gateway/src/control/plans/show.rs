@@ -82,8 +82,9 @@ impl Control {
                 .collect();
             let more = rows.len() > limit;
             rows.truncate(limit);
-            let next_cursor =
-                rows.last().filter(|_| more).and_then(|it| it.key().map(ToString::to_string));
+            let last = rows.last().filter(|_| more);
+            let last = last.and_then(|it| it.after.as_ref().or(it.before.as_ref()));
+            let next_cursor = last.map(|it| it.address.to_string());
             let rows = rows.iter().map(change).collect();
             Ok(TableDiff { from: old.generation(), to: new.generation(), rows, next_cursor })
         })
