@@ -43,8 +43,8 @@ pub use moves::{
     Transitions,
 };
 pub use plan::{
-    ApplyRequest, Blocked, Canary, CanaryProgress, ChainReport, DiffQuery, FileFormat, Impact,
-    Plan, PlanImport, PlanList, PlanQuery, PlanRequest, PlanState, Rail, RailOverride,
+    ApplyRequest, Blocked, Canary, CanaryProgress, ChainReport, DiffQuery, Effect, FileFormat,
+    Impact, Plan, PlanImport, PlanList, PlanQuery, PlanRequest, PlanState, Rail, RailOverride,
     RollbackRequest, RowConflict, RowKind, RowList, RowQuery, TableDiff,
 };
 pub use problem::{FieldError, PROBLEM_JSON, Problem};

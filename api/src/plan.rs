@@ -181,7 +181,7 @@ pub struct Canary {
 pub struct CanaryProgress {
     /// Rows that were applied first.
     pub rows: u64,
-    /// The generation that they made.
+    /// The generation that they made; 0 if they were all so already.
     pub generation: u64,
     pub since: String,
     pub delivered: u64,
@@ -329,6 +329,23 @@ pub struct ApplyRequest {
     pub expect_generation: Option<u64>,
 }
 
+/// What would become of mail.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// It goes to another site.
+    #[default]
+    Moves,
+    /// It is held: the mailboxes would be in cutover.
+    Held,
+    /// It goes to the same site, which knows the mailboxes by another `cloud_address`.
+    Readdressed,
+    /// An alias in this domain is not theirs any more; `to` is where its mail goes then.
+    AliasLost,
+}
+
 /// Mailboxes of a domain whose mail would go elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Impact {
@@ -337,6 +354,8 @@ pub struct Impact {
     pub from: Option<String>,
     pub to: Option<String>,
     pub n: u64,
+    #[serde(default)]
+    pub effect: Effect,
 }
 
 /// A change of the table, before and after it is made. Rows: `GET /api/v1/plans/{id}/rows`.
@@ -346,7 +365,8 @@ pub struct Plan {
     pub state: PlanState,
     /// The table that it was made from.
     pub base_generation: u64,
-    /// The table that it made.
+    /// The table that it made, of a canary by the rest of its rows, or by going back. `null` as long as there is
+    /// none, and if all rows were so already.
     pub generation: Option<u64>,
     pub author: String,
     pub approvers: Vec<String>,

@@ -5,7 +5,7 @@ use std::fmt;
 
 use jiff::Zoned;
 use jiff::civil::{Date, Time, Weekday};
-use jiff::tz::TimeZone;
+use jiff::tz::{AmbiguousOffset, AmbiguousZoned, TimeZone};
 use mail::Timestamp;
 use toml::Spanned;
 use toml::de::DeValue;
@@ -157,8 +157,35 @@ pub fn parse_time(text: &str, zone: Option<&str>) -> Result<Timestamp, String> {
     let local: jiff::civil::DateTime = text.parse().map_err(|_| {
         format!("want a time as in 2026-11-28T22:00, or 2026-11-28T22:00:00Z, not {text:?}")
     })?;
-    let at = local.to_zoned(zone).map_err(|it| it.to_string())?;
+    let found = zone.to_ambiguous_zoned(local);
+    if found.is_ambiguous() {
+        return Err(two_candidates(text, &found));
+    }
+    let at = found.unambiguous().map_err(|it| it.to_string())?;
     micros(at.timestamp().as_microsecond())
+}
+
+/// The hour that is not there when clocks go forward, and the one that is there twice when they go
+/// back: nobody can tell which time was meant.
+fn two_candidates(text: &str, found: &AmbiguousZoned) -> String {
+    let written = |it: Result<Zoned, jiff::Error>| {
+        it.map_or_else(
+            |_| "another time".to_owned(),
+            |it| it.timestamp().display_with_offset(it.offset()).to_string(),
+        )
+    };
+    let zone = found.time_zone().iana_name().unwrap_or("that zone");
+    let how = match found.offset() {
+        AmbiguousOffset::Gap { .. } => "is not there, because the clocks go forward",
+        _ => "is there twice, because the clocks go back",
+    };
+    let (one, other) = (written(found.clone().earlier()), written(found.clone().later()));
+    format!("{text} {how} in {zone}: want {one} or {other}")
+}
+
+/// How [`parse_time`] reads a time: by itself, or in which zone.
+pub fn zone_assumed<'a>(text: &str, zone: Option<&'a str>) -> Option<&'a str> {
+    text.parse::<jiff::Timestamp>().is_err().then(|| zone.unwrap_or("UTC"))
 }
 
 const BEFORE: &str = "that is before 1970";
@@ -217,5 +244,22 @@ mod tests {
         assert_eq!(berlin, at("2026-11-28T21:00:00Z"));
         assert_eq!(parse_time("2026-11-28T22:00", None).unwrap(), at("2026-11-28T22:00:00Z"));
         assert!(parse_time("tomorrow", None).is_err());
+        assert_eq!(zone_assumed("2026-11-28T22:00", None), Some("UTC"));
+        assert_eq!(zone_assumed("2026-11-28T22:00", Some("Europe/Berlin")), Some("Europe/Berlin"));
+        assert_eq!(zone_assumed("2026-11-28T22:00:00+01:00", None), None);
+    }
+
+    #[test]
+    fn an_hour_that_is_not_there_or_there_twice_is_refused_with_both_candidates() {
+        let berlin = |text: &str| parse_time(text, Some("Europe/Berlin"));
+        let twice = berlin("2026-10-25T02:30").unwrap_err();
+        let want = "want 2026-10-25T02:30:00+02:00 or 2026-10-25T02:30:00+01:00";
+        assert!(twice.contains("is there twice") && twice.ends_with(want), "{twice}");
+        let never = berlin("2026-03-29T02:30").unwrap_err();
+        let want = "want 2026-03-29T01:30:00+01:00 or 2026-03-29T03:30:00+02:00";
+        assert!(never.contains("is not there") && never.ends_with(want), "{never}");
+        let clear = berlin("2026-10-25T02:30:00+01:00").unwrap();
+        assert_eq!(clear, at("2026-10-25T01:30:00Z"));
+        assert!(berlin("2026-10-25T01:59").is_ok() && berlin("2026-10-25T03:00").is_ok());
     }
 }

@@ -32,7 +32,7 @@ mod value;
 mod tests;
 
 pub use diff::{Change, Setting};
-pub use freeze::{FreezeWindow, parse_time};
+pub use freeze::{FreezeWindow, parse_time, zone_assumed};
 pub use host::{Host, HostPort};
 pub use mistakes::{Mistake, Mistakes};
 pub use reference::reference;

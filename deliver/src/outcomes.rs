@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use mail::AddressKey;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use spool::Message;
 
 use crate::delivery::Delivery;
@@ -25,10 +25,15 @@ pub struct Watch {
     generation: u64,
     delivered: AtomicU64,
     bounced: AtomicU64,
+    /// Recipients of messages that were counted as bad: they are once, however often they are tried.
+    bad: Mutex<HashSet<(mail::SpoolId, u16)>>,
 }
 
+/// So many are remembered. A canary with more has had its verdict.
+const BAD_MAX: usize = 100_000;
+
 impl Watch {
-    /// Recipients delivered and bounced so far.
+    /// Recipients delivered, and those that were bounced, held or refused for good, so far.
     pub fn counts(&self) -> (u64, u64) {
         (self.delivered.load(Ordering::Relaxed), self.bounced.load(Ordering::Relaxed))
     }
@@ -43,6 +48,7 @@ impl Delivery {
             generation,
             delivered: AtomicU64::new(0),
             bounced: AtomicU64::new(0),
+            bad: Mutex::default(),
         });
         let outcomes = &self.0.outcomes;
         let mut watches = outcomes.watches.write();
@@ -64,10 +70,10 @@ impl Delivery {
             return;
         }
         let separator = self.0.routes.domains().subaddress_separator();
-        let keys: Vec<AddressKey> = recipients
+        let keys: Vec<(u16, AddressKey)> = recipients
             .into_iter()
-            .filter_map(|it| message.envelope.recipients.get(usize::from(it)))
-            .map(|it| it.address.key())
+            .filter_map(|it| Some((it, message.envelope.recipients.get(usize::from(it))?)))
+            .map(|(index, it)| (index, it.address.key()))
             .collect();
         let watches: Vec<Arc<Watch>> =
             outcomes.watches.read().iter().filter_map(Weak::upgrade).collect();
@@ -75,15 +81,20 @@ impl Delivery {
             outcomes.any.store(!outcomes.watches.read().is_empty(), Ordering::Release);
         }
         for watch in watches.iter().filter(|it| it.generation <= generation) {
-            let is_watched = |key: &&AddressKey| {
-                watch.keys.contains(*key)
+            let is_watched = |key: &AddressKey| {
+                watch.keys.contains(key)
                     || separator
                         .and_then(|it| key.without_tag(it))
                         .is_some_and(|it| watch.keys.contains(&it))
             };
-            let n = keys.iter().filter(is_watched).count() as u64;
-            let count = if is_delivery { &watch.delivered } else { &watch.bounced };
-            count.fetch_add(n, Ordering::Relaxed);
+            let watched = keys.iter().filter(|it| is_watched(&it.1)).map(|it| it.0);
+            if is_delivery {
+                watch.delivered.fetch_add(watched.count() as u64, Ordering::Relaxed);
+            } else {
+                let mut bad = watch.bad.lock();
+                let new = watched.filter(|it| bad.len() < BAD_MAX && bad.insert((message.id, *it)));
+                watch.bounced.fetch_add(new.count() as u64, Ordering::Relaxed);
+            }
         }
     }
 }

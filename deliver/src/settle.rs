@@ -110,7 +110,12 @@ pub(crate) async fn settle(
         for (what, recipients) in judged.events {
             count(delivery, hop, &what, recipients.len(), prepared.work.accepted_at, now);
             delivery.tell_what(&transaction.message, hop, &what, &recipients);
-            count_outcome(delivery, &transaction.message, &what, &recipients);
+            count_outcome(
+                delivery,
+                &transaction.message,
+                (&what, prepared.generation),
+                &recipients,
+            );
             let id = prepared.work.id;
             delivery.0.spool.post(Event { id, recipients, at: now, what });
         }
@@ -136,13 +141,17 @@ pub(crate) async fn settle(
 }
 
 /// For a canary, a mailbox that its new home does not know yet is as bad as one that bounces,
-/// though its mail is tried again.
-fn count_outcome(delivery: &Delivery, message: &Message, what: &What, recipients: &[u16]) {
-    let (generation, is_delivery) = match what {
-        What::Delivered { generation, .. } => (*generation, true),
-        What::Deferred { generation, attempt: 1, reply, .. } if reply.starts_with('5') => {
-            (*generation, false)
-        }
+/// though its mail is tried again, and so is one whose mail goes in circles and is held.
+fn count_outcome(
+    delivery: &Delivery,
+    message: &Message,
+    (what, generation): (&What, u64),
+    recipients: &[u16],
+) {
+    let is_delivery = match what {
+        What::Delivered { .. } => true,
+        What::Held { .. } => false,
+        What::Deferred { reply, .. } if reply.starts_with('5') => false,
         _ => return,
     };
     delivery.count_outcomes(message, recipients.iter().copied(), generation, is_delivery);

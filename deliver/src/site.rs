@@ -10,7 +10,10 @@ use crate::connection::Connection;
 use crate::delivery::{Delivery, now};
 use crate::hop::Hop;
 use crate::queue::leg::{HopIndex, Place};
-use crate::targets;
+use crate::{targets, worker};
+
+/// Whoever knocks has more to do than to wait.
+const KNOCK_MAX: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Debug)]
 pub struct SiteView {
@@ -165,6 +168,23 @@ impl Delivery {
         };
         self.observe(&hop, event);
         steps
+    }
+
+    /// Whether a site takes mail, asked because nothing was seen of it yet. The breaker takes the
+    /// answer, or silence, for that of a connection that mail wanted.
+    pub async fn knock(&self, name: &str) -> bool {
+        let Some(hop) = self.site(name) else { return false };
+        let answered = tokio::time::timeout(KNOCK_MAX, worker::probe(self, &hop)).await;
+        let said = answered.unwrap_or_else(|_| Err("no answer to a probe in time".to_owned()));
+        let works = said.is_ok();
+        self.observe(
+            &hop,
+            match said {
+                Ok(()) => Event::Worked,
+                Err(why) => Event::HostFailed { why },
+            },
+        );
+        works
     }
 }
 

@@ -54,7 +54,7 @@ fn main() {
         let began = Instant::now();
         let rows = directory.plan_rows(id).expect("readable").expect("there").0;
         let read = began.elapsed();
-        let step = |_| PlanStep {
+        let step = |_: &directory::Committed| PlanStep {
             id,
             expect: "ready".into(),
             state: "applied".into(),

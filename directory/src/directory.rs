@@ -276,6 +276,11 @@ impl Directory {
 }
 
 impl Committed {
+    /// The generation that was made, unless everything was so already.
+    pub fn made(&self) -> Option<u64> {
+        (!self.changed.is_empty()).then_some(self.generation)
+    }
+
     pub(crate) const fn nothing(generation: u64) -> Self {
         Self { generation, changed: Vec::new(), added: 0, changed_n: 0, removed: 0 }
     }

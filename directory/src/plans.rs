@@ -52,8 +52,8 @@ pub struct Application<'a> {
     pub because: Because,
     pub at: Timestamp,
     pub expect_generation: Option<u64>,
-    /// What the plan becomes, given the generation.
-    pub step: &'a dyn Fn(u64) -> PlanStep,
+    /// What the plan becomes, given what was done.
+    pub step: &'a dyn Fn(&Committed) -> PlanStep,
 }
 
 /// Rows as a plan keeps them: those that change, then as many of those that stay as are kept.
@@ -141,8 +141,9 @@ impl Directory {
             Misfit::Problems(problems) => ApplyError::Problems(problems),
         })?;
         if changes.rows.is_empty() {
-            let stepped = store.step_plan(&(it.step)(actual))?;
-            return if stepped { Ok(Committed::nothing(actual)) } else { Err(ApplyError::Plan) };
+            let nothing = Committed::nothing(actual);
+            let stepped = store.step_plan(&(it.step)(&nothing))?;
+            return if stepped { Ok(nothing) } else { Err(ApplyError::Plan) };
         }
         let revision = Revision {
             generation: changes.generation,
@@ -151,11 +152,12 @@ impl Directory {
             reason: it.reason.clone(),
             because: it.because.in_lines(),
         };
-        let step = (it.step)(changes.generation);
+        let committed = Committed::from(&changes);
+        let step = (it.step)(&committed);
         if !self.publish(&mut store, &table, &changes, &revision, Some(&step))? {
             return Err(ApplyError::Plan);
         }
         self.metrics().committed(&changes);
-        Ok(Committed::from(&changes))
+        Ok(committed)
     }
 }

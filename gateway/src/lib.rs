@@ -18,6 +18,7 @@ mod assemble;
 mod bind;
 pub mod control;
 mod cutovers;
+mod impact;
 mod limits;
 mod logging;
 mod loop_mark;

@@ -1,10 +1,9 @@
 //! What the rails need to know of the gateway at this moment, and what they say, in the words of the
 //! API. Decides nothing: [`router::rails`] does.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use api::{Blocked, Impact, RailOverride};
+use api::{Blocked, RailOverride};
 use config::{BatchSynced, Config, Hosts, SecondPerson};
 use deliver::{Delivery, RecipientVerdict, Routes};
 use mail::{Address, SiteName, Timestamp};
@@ -14,6 +13,8 @@ use router::{
     Changes, Domains, MoveState, RailFacts, RailPolicy, Refusal, RowChange, SyncFact, Table,
     Tripped,
 };
+
+pub(crate) use crate::impact::{impact, to_ask};
 
 /// How a change is made: it decides who may pass which rail, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -265,32 +266,6 @@ fn is_own_name(config: &Config, host: &config::HostPort) -> bool {
         config::Host::Name(name) => *name == config.server.hostname && host.port == 25,
         config::Host::Ip(_) => false,
     }
-}
-
-/// Mailboxes whose mail goes elsewhere, by domain, old and new home.
-pub(crate) fn impact(domains: &Domains, changes: &Changes) -> Vec<Impact> {
-    let mut counts: BTreeMap<(String, Option<String>, Option<String>), u64> = BTreeMap::new();
-    for it in router::moved(domains, changes) {
-        let row = it.row.after.as_ref().or(it.row.before.as_ref());
-        let domain = row.map(|it| it.address.domain().to_string()).unwrap_or_default();
-        let site = |it: Option<&SiteName>| it.map(ToString::to_string);
-        *counts.entry((domain, site(it.from), site(it.to))).or_default() += 1;
-    }
-    counts.into_iter().map(|((domain, from, to), n)| Impact { domain, from, to, n }).collect()
-}
-
-/// Mailboxes that get a new home, by that home: each as the table knows it, and as the home will.
-pub(crate) fn to_ask(
-    domains: &Domains,
-    changes: &Changes,
-) -> Vec<(SiteName, Vec<(Address, Address)>)> {
-    let mut sites: BTreeMap<SiteName, Vec<(Address, Address)>> = BTreeMap::new();
-    for it in router::moved(domains, changes) {
-        let (Some(site), Some(after)) = (it.to, &it.row.after) else { continue };
-        let onward = router::onward(domains, site, &after.address, Some(after));
-        sites.entry(site.clone()).or_default().push((after.address.clone(), onward));
-    }
-    sites.into_iter().collect()
 }
 
 /// What the future homes said.

@@ -24,6 +24,7 @@ mod rails;
 mod sites;
 mod table;
 mod transition;
+mod weight;
 
 pub use decide::{Admission, Decision, Facts, HoldReason, Route, decide};
 pub use domains::{Domains, Rules};
@@ -32,16 +33,17 @@ pub use entry::{Entry, MoveState, Row, UnknownState};
 pub use explain::{Explanation, Step, Why, explain};
 pub use known::{Doubt, Found, Known, KnownAs, NO_MAILBOX, NOT_KNOWN_NOW, Trust};
 pub use onward::onward;
-pub use plan::{Changes, Misfit, RowChange, RowConflict};
+pub use plan::{Changes, Fitting, Misfit, RowChange, RowConflict};
 pub use rails::{
-    BatchSynced, EXAMPLES_MAX, Moved, Rail, RailFacts, RailPolicy, Refusal, SyncFact, Tripped,
-    confirmation, moved, rails,
+    BatchSynced, EXAMPLES_MAX, Rail, RailFacts, RailPolicy, Refusal, SyncFact, Tripped,
+    confirmation, rails,
 };
 pub use sites::{SiteState, SiteStates};
 pub use table::{Listed, Table};
 pub use transition::{
     Course, EDGES, Edge, HomeAfter, Standing, StepError, WayHere, future_home, step, step_back,
 };
+pub use weight::{Moved, moved};
 
 #[cfg(test)]
 mod tests;

@@ -32,7 +32,7 @@ pub fn onward(
 }
 
 /// A mailbox that moved is at the cloud side when it is at home; one that syncs, when it is not.
-fn is_cloud_side(target: &SiteName, entry: &Entry) -> bool {
+pub(crate) fn is_cloud_side(target: &SiteName, entry: &Entry) -> bool {
     let at_home = *target == entry.home;
     match entry.state {
         MoveState::OnPrem | MoveState::Syncing => !at_home,

@@ -165,6 +165,55 @@ impl Table {
     }
 }
 
+/// Those of some rows that a table takes, and those that it does not.
+#[derive(Clone, Debug, Default)]
+pub struct Fitting {
+    pub rows: Vec<RowChange>,
+    pub stay: Vec<AddressKey>,
+}
+
+impl Table {
+    /// The most of `planned` that [`Table::carry`] takes: without the rows that somebody changed since,
+    /// and without those whose addresses are somebody else's by now.
+    pub fn carry_what_fits(&self, planned: Vec<RowChange>, at: Timestamp) -> Fitting {
+        let mut fitting = Fitting { rows: planned, stay: Vec::new() };
+        // Each round takes at least one row out. One that stays may keep an address that another
+        // would get, so the rest is looked at again.
+        while !fitting.rows.is_empty() {
+            let out: HashSet<AddressKey> = match self.carry(&fitting.rows, at) {
+                Ok(_) => break,
+                Err(Misfit::Conflicts(rows)) => {
+                    let sides = rows.iter().map(|it| [&it.base, &it.yours]);
+                    sides.filter_map(|it| it.into_iter().flatten().next()).map(key_of).collect()
+                }
+                Err(Misfit::Problems(problems)) => {
+                    let named: HashSet<&str> = problems.iter().map(|it| &*it.address).collect();
+                    let after = fitting.rows.iter().filter_map(|it| it.after.as_ref());
+                    after
+                        .filter(|it| named.contains(&*it.address.to_string()))
+                        .map(key_of)
+                        .collect()
+                }
+            };
+            let goes = |it: &RowChange| it.key().is_some_and(|key| out.contains(key));
+            let (stay, rows): (Vec<_>, Vec<_>) = fitting.rows.into_iter().partition(goes);
+            let none_left = stay.is_empty();
+            fitting.rows = rows;
+            fitting.stay.extend(stay.iter().filter_map(|it| it.key().cloned()));
+            if none_left {
+                // Nobody can say which of them it is.
+                fitting.stay.extend(fitting.rows.iter().filter_map(|it| it.key().cloned()));
+                fitting.rows.clear();
+            }
+        }
+        fitting
+    }
+}
+
+fn key_of(row: &Arc<Row>) -> AddressKey {
+    row.key().clone()
+}
+
 /// Rows that edits touched, over a table that stays as it is.
 struct Draft<'a> {
     table: &'a Table,

@@ -2,12 +2,11 @@
 //! that whoever asks has gathered; nothing here knows who may pass a rail.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use mail::{Address, AddressKey, Domain, SiteName};
 
-use crate::{Changes, Domains, MoveState, Row, RowChange, SiteState, SiteStates, Table};
+use crate::{Changes, Domains, MoveState, Moved, RowChange, SiteState, SiteStates, Table, moved};
 
 /// A rail. The words are those of configuration, API and command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -96,14 +95,6 @@ pub struct Tripped {
     pub examples: Vec<String>,
 }
 
-/// A row whose mail goes elsewhere afterwards. `None`: it is refused.
-#[derive(Clone, Copy, Debug)]
-pub struct Moved<'a> {
-    pub row: &'a RowChange,
-    pub from: Option<&'a SiteName>,
-    pub to: Option<&'a SiteName>,
-}
-
 pub const EXAMPLES_MAX: usize = 5;
 
 /// A domain with fewer listed mailboxes is moved whole without a word.
@@ -147,22 +138,6 @@ pub fn rails(facts: &RailFacts<'_>) -> Vec<Tripped> {
     tripped
 }
 
-/// The rows whose mail goes elsewhere afterwards: a row that says of an unlisted mailbox what its
-/// domain says anyway moves nothing.
-pub fn moved<'a>(domains: &'a Domains, changes: &'a Changes) -> Vec<Moved<'a>> {
-    changes.rows.iter().filter_map(|it| move_of(domains, it)).collect()
-}
-
-fn move_of<'a>(domains: &'a Domains, row: &'a RowChange) -> Option<Moved<'a>> {
-    let domain = row.after.as_ref().or(row.before.as_ref())?.address.domain();
-    let site = |row: &'a Option<Arc<Row>>| match row {
-        Some(row) => Some(&row.home),
-        None => domains.unlisted_site(domain),
-    };
-    let (from, to) = (site(&row.before), site(&row.after));
-    (from != to).then_some(Moved { row, from, to })
-}
-
 /// `48 recipients`: what one repeats to make a large change.
 pub fn confirmation(rows: usize) -> String {
     if rows == 1 { "1 recipient".to_owned() } else { format!("{rows} recipients") }
@@ -183,10 +158,19 @@ fn tripped<'a>(
     Tripped { rail, message, hint: hint.into(), rows: rows.len(), examples }
 }
 
-/// Mailboxes that move, and rows that go: a file that was cut short removes what it does not have.
+/// Mailboxes that move, lose an address or are held, and rows that go.
 fn weighty<'a>(facts: &RailFacts<'a>) -> Vec<&'a RowChange> {
-    let rows = facts.changes.rows.iter();
-    rows.filter(|it| it.after.is_none() || move_of(facts.domains, it).is_some()).collect()
+    facts.changes.rows.iter().filter(|it| it.weighs(facts.domains)).collect()
+}
+
+/// What would become of them, in as few words as tell it.
+fn fate(rows: &[&RowChange], plain: &'static str) -> &'static str {
+    match rows.iter().any(|it| it.is_touched()) {
+        false => plain,
+        true => {
+            "would move, lose their entry, an alias or their cloud_address, or have their mail held"
+        }
+    }
 }
 
 fn by_domain<'a>(rows: &[&'a RowChange]) -> BTreeMap<&'a Domain, Vec<&'a RowChange>> {
@@ -228,7 +212,8 @@ fn large_change(facts: &RailFacts<'_>) -> Option<Tripped> {
         return None;
     }
     let n = rows.len();
-    let message = format!("{n} mailboxes would move or lose their entry: {}", reasons.join(", "));
+    let fate = fate(&rows, "would move or lose their entry");
+    let message = format!("{n} mailboxes {fate}: {}", reasons.join(", "));
     let hint = format!("look at the rows; if it is meant, confirm it: {}", confirmation(n));
     Some(tripped(Rail::LargeChange, (message, hint), rows))
 }
@@ -250,7 +235,8 @@ fn domain_row(facts: &RailFacts<'_>) -> Option<Tripped> {
     if names.is_empty() {
         return None;
     }
-    let message = format!("every listed mailbox of {} would move or go", names.join(" and "));
+    let fate = fate(&whole, "would move or go");
+    let message = format!("all listed mailboxes of {} {fate}", names.join(" and "));
     let hint = "is a whole domain meant? If so, confirm it";
     Some(tripped(Rail::DomainRow, (message, hint), whole))
 }

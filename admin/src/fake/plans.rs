@@ -42,6 +42,7 @@ fn make(state: &mut State, request: PlanRequest, author: Author) -> Result<Plan,
         from: Some(site(it.before.as_ref())),
         to: Some(site(it.after.as_ref())),
         n: 1,
+        ..Impact::default()
     });
     let (ready, waits) = (PlanState::Ready, PlanState::AwaitingApproval);
     let plan = Plan {
@@ -215,11 +216,19 @@ impl crate::Plans for FakeBackend {
 
     fn cancel_plan(&self, id: String, author: Author) -> Answer<'_, Plan> {
         self.change(move |state| {
+            let stays = !state.conflicts.is_empty();
             let plan = &mut find(state, &id)?.plan;
             if plan.state.is_over() {
                 return Err(refused(&format!("the plan is {}", plan.state.as_str())));
             }
-            plan.state = PlanState::Cancelled;
+            plan.state = match (plan.state, stays) {
+                (PlanState::Canary, false) => PlanState::RolledBack,
+                (PlanState::Canary, true) => PlanState::Failed,
+                _ => PlanState::Cancelled,
+            };
+            if plan.canary_progress.is_some() {
+                plan.failure = Some(format!("cancelled by {}", author.0));
+            }
             let plan = plan.clone();
             state.log.push((author.0, format!("cancel {id}")));
             Ok(plan)

@@ -1,6 +1,8 @@
 //! Plans and rails, from the keyboard.
 
-use api::{Blocked, Entry, MoveState, Rail, RowConflict};
+use api::{
+    Blocked, CanaryProgress, Effect, Entry, Impact, MoveState, PlanState, Rail, RowConflict,
+};
 use expect_test::expect;
 
 use super::check;
@@ -128,7 +130,7 @@ async fn what_a_generation_did_is_shown_and_taken_back() {
     )
     .await;
     check(&desk, "route plans --state cancelled --json", expect![[r#"
-        {"id":"p2","state":"cancelled","base_generation":2,"generation":null,"author":"maria","approvers":[],"reason":null,"ticket":null,"created_at":"2026-01-05T08:00:00.000000Z","not_before":null,"canary":null,"canary_progress":null,"added":0,"changed":1,"removed":1,"unchanged":0,"impact":[{"domain":"contoso.example","from":"cloud","to":"on_prem","n":1},{"domain":"contoso.example","from":"cloud","to":"on_prem","n":1}],"blocked":[],"warnings":[],"remarks":[],"checked_at":"2026-01-05T08:00:00.000000Z","confirm":null,"second_person":false,"overrides":[],"plan_hash":"0000000000000000000000000000000000000000000000000000000000000000","expires_at":"2026-02-04T08:00:00.000000Z","failure":null}
+        {"id":"p2","state":"cancelled","base_generation":2,"generation":null,"author":"maria","approvers":[],"reason":null,"ticket":null,"created_at":"2026-01-05T08:00:00.000000Z","not_before":null,"canary":null,"canary_progress":null,"added":0,"changed":1,"removed":1,"unchanged":0,"impact":[{"domain":"contoso.example","from":"cloud","to":"on_prem","n":1,"effect":"moves"},{"domain":"contoso.example","from":"cloud","to":"on_prem","n":1,"effect":"moves"}],"blocked":[],"warnings":[],"remarks":[],"checked_at":"2026-01-05T08:00:00.000000Z","confirm":null,"second_person":false,"overrides":[],"plan_hash":"0000000000000000000000000000000000000000000000000000000000000000","expires_at":"2026-02-04T08:00:00.000000Z","failure":null}
         exit 0
     "#]]).await;
     check(&desk, "route verify", expect![[r#"
@@ -293,4 +295,91 @@ async fn a_file_for_exchange_online_says_not_where_to() {
     std::fs::write(&file, "EmailAddress\nanna@contoso.example\n").unwrap();
     let ran = desk.run(&line).await;
     assert!(ran.out.contains("anna@contoso.example: new, home cloud"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn the_undo_of_a_plan_takes_back_all_of_it_and_nothing_else() {
+    let desk = Desk::new().await;
+    let make = "route plan --set anna@contoso.example --home cloud";
+    desk.run(make).await;
+    let first = |generation| CanaryProgress { rows: 1, generation, ..CanaryProgress::default() };
+    desk.backend.state().plans[0].plan.canary_progress = Some(first(7));
+    check(
+        &desk,
+        "route apply p1",
+        expect![[r#"
+            plan p1: applied (by maria, of generation 0)
+            1 added, 0 changed, 0 removed
+            generation 7, its first rows, and 1, the others
+            undo: causeway route rollback --undo 1
+            undo: causeway route rollback --undo 7
+            exit 0
+        "#]],
+    )
+    .await;
+    let shown = desk.run("route plans p1").await.out;
+    assert!(shown.contains("undo: causeway route rollback --undo 7"), "{shown}");
+    desk.backend.state().plans[0].plan.generation = None;
+    desk.backend.state().plans[0].plan.canary_progress = None;
+    let shown = desk.run("route plans p1").await.out;
+    assert!(shown.contains("Every row was so already"), "{shown}");
+    assert!(!shown.contains("undo:"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_canary_that_cannot_go_back_wholly_is_a_failure() {
+    let desk = Desk::new().await;
+    desk.run("route plan --set anna@contoso.example --home cloud --canary 1").await;
+    let begun = |desk: &Desk| {
+        let plan = &mut desk.backend.state().plans[0].plan;
+        plan.state = PlanState::Canary;
+        let progress = CanaryProgress { rows: 1, generation: 7, ..CanaryProgress::default() };
+        plan.canary_progress = Some(progress);
+    };
+    begun(&desk);
+    check(
+        &desk,
+        "route cancel p1",
+        expect![[r#"
+            plan p1: rolled back (by maria, of generation 0)
+            why: cancelled by maria
+            exit 0
+        "#]],
+    )
+    .await;
+    begun(&desk);
+    desk.backend.state().conflicts = vec![RowConflict::default()];
+    let ran = desk.run("route cancel p1").await;
+    assert!(ran.exit == 1 && ran.out.contains("why: cancelled by maria"), "{ran:?}");
+    begun(&desk);
+    let ran = desk.run("route cancel p1 --json").await;
+    assert!(ran.exit == 1 && ran.out.contains("\"state\": \"failed\""), "{ran:?}");
+}
+
+#[tokio::test]
+async fn what_is_lost_or_held_is_shown_though_nobody_moves() {
+    let desk = Desk::new().await;
+    desk.run("route plan --set anna@contoso.example --home cloud").await;
+    let of = |effect, to: Option<&str>, n| Impact {
+        domain: "contoso.example".into(),
+        from: Some("cloud".into()),
+        to: to.map(Into::into),
+        n,
+        effect,
+    };
+    desk.backend.state().plans[0].plan.impact = vec![
+        of(Effect::Held, Some("cloud"), 1),
+        of(Effect::Readdressed, Some("cloud"), 5000),
+        of(Effect::AliasLost, None, 5000),
+        of(Effect::AliasLost, Some("on_prem"), 2),
+    ];
+    let shown = desk.run("route plans p1").await.out;
+    let lines: Vec<&str> = shown.lines().filter(|it| it.starts_with("contoso")).collect();
+    expect![[r#"
+        contoso.example: mail of 1 mailbox is held (cutover)
+        contoso.example: 5,000 mailboxes would be known at cloud by another cloud_address
+        contoso.example: aliases of 5,000 mailboxes go, and mail to them is refused
+        contoso.example: aliases of 2 mailboxes go, and mail to them goes to on_prem"#]]
+    .assert_eq(&lines.join("\n"));
+    assert!(!shown.contains("No mail goes elsewhere"), "{shown}");
 }

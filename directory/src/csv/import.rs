@@ -8,7 +8,7 @@ use mail::{Address, AddressKey, SiteName};
 use router::{Domains, Edit, Field, MoveState, Put, StateRule};
 
 use super::decode::decode;
-use super::header::{Format, Layout};
+use super::header::{Cell, Format, Layout};
 use super::records::Records;
 use super::{COLUMNS, split_aliases};
 
@@ -175,6 +175,7 @@ impl Import<'_> {
             // Said once, of the header.
             (None, None) => None,
         };
+        self.archive_only(line, fields, address.as_ref(), home.as_ref());
         // The rest of the row is looked at all the same.
         let home = home.or_else(|| self.domains.sites().next().cloned());
         let state = state.filter(|it| !it.is_empty()).map(|it| self.state(line, &it));
@@ -222,6 +223,27 @@ impl Import<'_> {
             if let Some(problem) = cell.problem(text) {
                 self.errors.push(error(line, name, problem));
             }
+        }
+    }
+
+    /// Of such a mailbox the archive moves, and its mail does not: where it lives is as before.
+    fn archive_only(
+        &mut self,
+        line: usize,
+        fields: &[Cow<'_, str>],
+        address: Option<&Address>,
+        home: Option<&SiteName>,
+    ) {
+        let stays = address.and_then(|it| self.domains.origin(it.domain()));
+        let is_archive = |(place, _, cell): &&(usize, String, Cell)| {
+            let text = fields.get(*place).map_or("", |it| it.trim_matches([' ', '\t']));
+            *cell == Cell::MailboxType && text.eq_ignore_ascii_case("ArchiveOnly")
+        };
+        let Some((_, name, _)) = self.layout.foreign.iter().find(is_archive) else { return };
+        if address.is_some() && home.is_some() && home != stays {
+            let message =
+                "only the archive of this mailbox moves, its mail does not: leave the row out";
+            self.errors.push(error(line, name, message));
         }
     }
 

@@ -10,7 +10,7 @@ use mail::Timestamp;
 use router::RowChange;
 
 use super::{Bench, metrics, rows};
-use crate::{Application, Because, Directory, NewPlan, PlanStep, plan_text};
+use crate::{Application, Because, Committed, Directory, NewPlan, PlanStep, plan_text};
 
 /// `CAUSEWAY_TEST_KILLS` says how often; without it a few.
 const KILLS: usize = 20;
@@ -37,12 +37,12 @@ fn make(directory: &Directory, batch: u64) -> u64 {
 
 fn apply(directory: &Directory, id: u64) -> u64 {
     let (rows, _): (Vec<RowChange>, _) = directory.plan_rows(id).unwrap().unwrap();
-    let step = |generation: u64| PlanStep {
+    let step = |done: &Committed| PlanStep {
         id,
         expect: "ready".into(),
         state: "applied".into(),
         is_over: true,
-        document: generation.to_string(),
+        document: done.generation.to_string(),
     };
     let application = Application {
         rows: &rows,

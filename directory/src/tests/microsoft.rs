@@ -82,7 +82,7 @@ fn the_three_formats_are_known_by_their_headers() {
 
 #[test]
 fn utf_16_reads_as_utf_8_does() {
-    let text = "EmailAddress,MailboxType\r\n\"J\u{f6}rg@contoso.example\",ArchiveOnly\r\n";
+    let text = "EmailAddress,MailboxType\r\n\"J\u{f6}rg@contoso.example\",PrimaryOnly\r\n";
     for bytes in [utf16(text, true), utf16(text, false), text.as_bytes().to_vec()] {
         check(
             &bytes,
@@ -178,6 +178,17 @@ fn every_mistake_is_listed_and_no_password_repeated() {
             line 2: LargeItemLimit: want a number, or unlimited
         "#]],
     );
+    check(
+        b"EmailAddress,MailboxType\nanna@contoso.example,PrimaryOnly\nbert@contoso.example,archiveonly\n",
+        &to_cloud(),
+        expect![[r#"
+            line 3: MailboxType: only the archive of this mailbox moves, its mail does not: leave the row out
+        "#]],
+    );
+    let home = Some(mail::SiteName::new("on_prem"));
+    let stays = FileOptions { home, ..to_cloud() };
+    let archive = b"EmailAddress,MailboxType\nbert@contoso.example,ArchiveOnly\n";
+    assert!(parse_file(archive, &domains(), &stays).is_ok());
     check(
         b"EmailAddress,Password\n\n,\n",
         &to_cloud(),

@@ -5,7 +5,9 @@ use router::RowChange;
 use rusqlite::Connection;
 
 use super::{Bench, key, metrics, request, rows};
-use crate::{Application, ApplyError, Because, Directory, NewPlan, PlanStep, hex, plan_text};
+use crate::{
+    Application, ApplyError, Because, Committed, Directory, NewPlan, PlanStep, hex, plan_text,
+};
 
 const AT: Timestamp = Timestamp::from_micros(8_000_000);
 
@@ -106,12 +108,12 @@ fn plan(bench: &Bench, csv: &str) -> (u64, Vec<RowChange>) {
 }
 
 fn apply(bench: &Bench, id: u64, rows: &[RowChange], expect: &str) -> Result<u64, ApplyError> {
-    let step = |generation: u64| PlanStep {
+    let step = |done: &Committed| PlanStep {
         id,
         expect: expect.into(),
         state: "applied".into(),
         is_over: true,
-        document: format!("{{\"generation\":{generation}}}"),
+        document: format!("{{\"generation\":{}}}", done.generation),
     };
     let application = Application {
         rows,

@@ -179,6 +179,44 @@ fn a_page_is_a_piece_of_the_sorted_list() {
     assert_eq!(table.len_by_home().values().copied().collect::<Vec<_>>(), [3, 1]);
 }
 
+#[test]
+fn of_rows_that_go_back_those_stay_that_somebody_changed_or_whose_alias_is_given_away() {
+    let before = table(
+        "anna@contoso.example on_prem\n\
+         bert@contoso.example on_prem aliases=b@contoso.example\n\
+         cleo@contoso.example on_prem",
+    );
+    let done = before
+        .plan(
+            &edits(
+                "anna@contoso.example cloud\n\
+                 bert@contoso.example cloud aliases=b2@contoso.example\n\
+                 cleo@contoso.example cloud\n\
+                 dora@contoso.example cloud",
+            ),
+            Timestamp::from_micros(2),
+        )
+        .unwrap();
+    let now = edited(
+        &before.apply(&done),
+        "anna@contoso.example cloud note=x\nzoe@contoso.example cloud aliases=b@contoso.example",
+    );
+    let at = Timestamp::from_micros(3);
+    let back = done.inverse().rows;
+    assert!(now.carry(&back, at).is_err(), "all or nothing");
+    let fitting = now.carry_what_fits(back, at);
+    let keys = |it: Vec<String>| it.join(" ");
+    assert_eq!(
+        keys(fitting.stay.iter().map(ToString::to_string).collect()),
+        "anna@contoso.example bert@contoso.example"
+    );
+    let gone = now.apply(&now.carry(&fitting.rows, at).unwrap());
+    let home = |it: &str| gone.get(&address(it).key()).map(|it| it.home.to_string());
+    assert_eq!(home("cleo@contoso.example").as_deref(), Some("on_prem"));
+    assert_eq!((home("dora@contoso.example"), gone.len()), (None, 4));
+    assert!(before.carry_what_fits(Vec::new(), at).rows.is_empty());
+}
+
 /// Somebody looked, and somebody else was faster: the home is not set back.
 #[test]
 fn a_home_that_is_not_said_is_the_one_of_now() {

@@ -54,13 +54,16 @@ impl Case {
     }
 
     fn trips(&self, lines: &str) -> Vec<Tripped> {
-        let changes = self.changes(lines);
+        self.trips_by(&self.changes(lines))
+    }
+
+    fn trips_by(&self, changes: &Changes) -> Vec<Tripped> {
         rails(&RailFacts {
             policy: &self.policy,
             table: &self.table,
             domains: &domains(),
             sites: &self.sites,
-            changes: &changes,
+            changes,
             refused: &self.refused,
             ourselves: &self.ourselves,
             target_address: &|_: &AddressKey| self.target.clone(),
@@ -238,4 +241,74 @@ fn rows_are_carried_over_to_a_later_table_or_conflict() {
     ));
     let back = later.difference(&old);
     assert_eq!(later.apply(&later.carry(&back, Timestamp::from_micros(9)).unwrap()).len(), 2);
+}
+
+#[test]
+fn an_address_that_is_lost_weighs_as_much_as_a_move() {
+    let named = |it: usize| {
+        format!(
+            "u{it}@contoso.example cloud state=cloud aliases=a{it}@contoso.example \
+             cloud_address=u{it}@t.example\n"
+        )
+    };
+    let case = Case::new(&(0..60).map(named).collect::<String>());
+    let changed = |line: fn(usize) -> String| (0..60).map(line).collect::<String>();
+    let both = [Rail::LargeChange, Rail::DomainRow];
+    let cleared = |what: fn(&mut crate::Put)| {
+        let lines = changed(|it| format!("u{it}@contoso.example cloud state=cloud\n"));
+        let mut wishes = edits(&lines);
+        for wish in &mut wishes {
+            let crate::Edit::Put(put) = wish else { unreachable!() };
+            what(put);
+        }
+        let changes = case.table.plan(&wishes, Timestamp::from_micros(2)).unwrap();
+        assert_eq!(changes.rows.len(), 60);
+        case.trips_by(&changes).iter().map(|it| it.rail).collect::<Vec<_>>()
+    };
+    assert_eq!(cleared(|it| it.aliases = crate::Field::Clear), both);
+    assert_eq!(cleared(|it| it.cloud_address = crate::Field::Clear), both);
+    case.check(
+        &changed(|it| format!("u{it}@contoso.example cloud aliases=b{it}@contoso.example\n")),
+        &both,
+    );
+    case.check(
+        &changed(|it| format!("u{it}@contoso.example cloud cloud_address=v{it}@t.example\n")),
+        &both,
+    );
+    // One more alias, or another note, is nobody's loss.
+    case.check(
+        &changed(|it| {
+            format!(
+                "u{it}@contoso.example cloud note=x \
+                 aliases=a{it}@contoso.example,b{it}@contoso.example\n"
+            )
+        }),
+        &[],
+    );
+    // A name that is written down for the day of the move changes nothing yet.
+    let later = Case::new(&rows(60, "contoso.example", "on_prem"));
+    later.check(
+        &changed(|it| format!("u{it}@contoso.example on_prem cloud_address=u{it}@t.example\n")),
+        &[],
+    );
+}
+
+#[test]
+fn mail_that_is_held_weighs_at_the_beginning_of_a_cutover_and_not_at_its_end() {
+    let state = |state: &str, home: &str| {
+        (0..60)
+            .map(|it| format!("u{it}@contoso.example {home} state={state}\n"))
+            .collect::<String>()
+    };
+    let both = [Rail::LargeChange, Rail::DomainRow];
+    let syncing = Case::new(&state("syncing", "on_prem"));
+    syncing.check(&state("cutover", "on_prem"), &both);
+    assert!(syncing.trips(&state("cutover", "on_prem"))[0].message.contains("mail held"));
+    let cut = Case::new(&state("cutover", "on_prem"));
+    cut.check(&state("cloud", "cloud"), &[]);
+    cut.check(&state("syncing", "on_prem"), &[]);
+    let removed: String = (0..60).map(|it| format!("- u{it}@contoso.example\n")).collect();
+    cut.check(&removed, &both);
+    let moved = Case::new(&state("syncing", "on_prem"));
+    moved.check(&state("cloud", "cloud"), &both);
 }

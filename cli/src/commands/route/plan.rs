@@ -1,8 +1,8 @@
 //! `route plan`, `route apply` and what else is done to plans.
 
 use api::{
-    ApplyRequest, Blocked, Canary, EntryPatch, Plan, PlanRequest, PlanState, RailOverride,
-    RollbackRequest, TableEdit, path,
+    ApplyRequest, Blocked, Canary, Effect, EntryPatch, Impact, Plan, PlanRequest, PlanState,
+    RailOverride, RollbackRequest, TableEdit, path,
 };
 use hyper::Method;
 
@@ -11,7 +11,7 @@ use super::plans::rows_grouped;
 use crate::args::{ApplyArgs, PlanArgs, RollbackArgs};
 use crate::client::{Ask, Body};
 use crate::commands::{Console, quoted};
-use crate::exit::{Failure, Result};
+use crate::exit::{Exit, Failure, Result};
 use crate::output::{Align, Cell, Colour, Screen, Table, clock, count, printable};
 
 pub(super) async fn make(args: PlanArgs, console: &mut Console<'_>) -> Result {
@@ -132,33 +132,87 @@ pub(super) async fn step(id: &str, what: &str, console: &mut Console<'_>) -> Res
 /// What became of a plan, and what can be done next.
 fn done(plan: &Plan, console: &mut Console<'_>) -> Result {
     if console.screen.json {
-        return console.screen.document(plan);
+        console.screen.document(plan)?;
+        return ended(plan);
     }
     let prefix = console.prefix.clone();
     console.screen.line(&headline(plan, console.screen))?;
+    if let Some(why) = plan.failure.as_ref().filter(|_| plan.state.is_over()) {
+        console.screen.line(&format!("why: {}", printable(why)))?;
+    }
     let id = &plan.id;
-    match (plan.state, plan.generation) {
-        (PlanState::Applied, Some(generation)) => {
+    match plan.state {
+        PlanState::Applied => {
             let Plan { added, changed, removed, .. } = plan;
             console.screen.line(&format!("{added} added, {changed} changed, {removed} removed"))?;
-            console.screen.line(&format!("generation {generation}"))?;
-            console.screen.line(&format!("undo: {prefix} route rollback --undo {generation}"))
+            in_force(plan).iter().try_for_each(|it| console.screen.line(it))?;
         }
-        (PlanState::Scheduled, _) => {
+        PlanState::RolledBack => {
+            if let Some(generation) = plan.generation {
+                console.screen.line(&format!("generation {generation}"))?;
+            }
+        }
+        PlanState::Scheduled => {
             let at = plan.not_before.as_deref().map(clock).unwrap_or_default();
             console.screen.line(&format!("It is applied at {at}."))?;
-            console.screen.line(&format!("undo: {prefix} route cancel {id}"))
+            console.screen.line(&format!("undo: {prefix} route cancel {id}"))?;
         }
-        (PlanState::Canary, _) => {
+        PlanState::Canary => {
             canary_lines(plan, console.screen)?;
             console.screen.line(&format!("watch: {prefix} route plans {id}"))?;
-            console.screen.line(&format!("undo: {prefix} route cancel {id}"))
+            console.screen.line(&format!("undo: {prefix} route cancel {id}"))?;
         }
-        (PlanState::Ready, _) => {
-            console.screen.line(&format!("apply: {}", apply_command(plan, &prefix)))
+        PlanState::Ready => {
+            console.screen.line(&format!("apply: {}", apply_command(plan, &prefix)))?;
         }
+        _ => (),
+    }
+    for it in undo(plan, &prefix) {
+        console.screen.line(&it)?;
+    }
+    ended(plan)
+}
+
+/// What failed is no success, though the gateway answered.
+fn ended(plan: &Plan) -> Result {
+    match plan.state {
+        PlanState::Failed => Err(Failure::silent(Exit::Failed)),
         _ => Ok(()),
     }
+}
+
+/// The generation that the first rows of a canary made, and that of the others.
+fn generations(plan: &Plan) -> (Option<u64>, Option<u64>) {
+    let first = plan.canary_progress.as_ref().map(|it| it.generation).filter(|it| *it != 0);
+    (first, plan.generation)
+}
+
+fn in_force(plan: &Plan) -> Vec<String> {
+    match generations(plan) {
+        (None, None) => {
+            vec!["Every row was so already: the table is as it was.".to_owned()]
+        }
+        (Some(first), None) => {
+            vec![format!("generation {first}, its first rows; the others were so already")]
+        }
+        (None, Some(rest)) => vec![format!("generation {rest}")],
+        (Some(first), Some(rest)) => {
+            vec![format!("generation {first}, its first rows, and {rest}, the others")]
+        }
+    }
+}
+
+/// One command for each generation of the plan that is in force, the newest first. Of a canary that
+/// failed those are its first rows, unless it went back as far as it could.
+fn undo(plan: &Plan, prefix: &str) -> Vec<String> {
+    let (first, rest) = generations(plan);
+    let made = match plan.state {
+        PlanState::Applied => [rest, first],
+        PlanState::Failed if rest.is_none() => [None, first],
+        _ => [None, None],
+    };
+    let line = |it: u64| format!("undo: {prefix} route rollback --undo {it}");
+    made.into_iter().flatten().map(line).collect()
 }
 
 /// The whole plan: what it does, what is in its way, what to type next.
@@ -231,6 +285,34 @@ fn impact(plan: &Plan, screen: &mut Screen) -> Result {
         return screen.line("No mail goes elsewhere.");
     }
     screen.line("")?;
+    let (moves, others): (Vec<&Impact>, Vec<&Impact>) =
+        plan.impact.iter().partition(|it| it.effect == Effect::Moves);
+    if !moves.is_empty() {
+        moved(&moves, screen)?;
+    }
+    others.into_iter().try_for_each(|it| screen.line(&effect(it)))
+}
+
+/// What becomes of mail that stays at its site, and of that to an alias.
+fn effect(it: &Impact) -> String {
+    let n = count(it.n, "mailbox");
+    let (domain, to) = (printable(&it.domain), it.to.as_deref().map(printable));
+    match (it.effect, to) {
+        (Effect::Held, _) => format!("{domain}: mail of {n} is held (cutover)"),
+        (Effect::AliasLost, None) => {
+            format!("{domain}: aliases of {n} go, and mail to them is refused")
+        }
+        (Effect::AliasLost, Some(to)) => {
+            format!("{domain}: aliases of {n} go, and mail to them goes to {to}")
+        }
+        (_, to) => {
+            let to = to.unwrap_or_default();
+            format!("{domain}: {n} would be known at {to} by another cloud_address")
+        }
+    }
+}
+
+fn moved(moves: &[&Impact], screen: &mut Screen) -> Result {
     let mut table = Table::new(&[
         ("DOMAIN", Align::Left),
         ("FROM", Align::Left),
@@ -238,7 +320,7 @@ fn impact(plan: &Plan, screen: &mut Screen) -> Result {
         ("MAILBOXES", Align::Right),
     ]);
     let nowhere = |it: &Option<String>| it.clone().unwrap_or_else(|| "(refused)".to_owned());
-    for it in &plan.impact {
+    for it in moves {
         table.row(vec![
             Cell::new(&it.domain),
             Cell::new(nowhere(&it.from)),
@@ -269,19 +351,22 @@ pub(in crate::commands) fn rails(blocked: &[Blocked], screen: &mut Screen) -> Re
 
 fn next_step(plan: &Plan, console: &mut Console<'_>) -> Result {
     let (id, prefix) = (plan.id.clone(), console.prefix.clone());
-    let line = match (plan.state, plan.generation) {
-        (PlanState::Ready, _) => format!("apply: {}", apply_command(plan, &prefix)),
-        (PlanState::AwaitingApproval, _) => {
+    let line = match plan.state {
+        PlanState::Ready => format!("apply: {}", apply_command(plan, &prefix)),
+        PlanState::AwaitingApproval => {
             format!("approve, by somebody else: {prefix} route approve {id}")
         }
-        (PlanState::Checking, _) => {
+        PlanState::Checking => {
             format!("The sites are still being asked; look again: {prefix} route plans {id}")
         }
-        (PlanState::Scheduled | PlanState::Canary, _) => {
+        PlanState::Scheduled | PlanState::Canary => {
             format!("undo: {prefix} route cancel {id}")
         }
-        (PlanState::Applied, Some(generation)) => {
-            format!("generation {generation}; undo: {prefix} route rollback --undo {generation}")
+        PlanState::Applied | PlanState::Failed => {
+            if plan.state == PlanState::Applied {
+                in_force(plan).iter().try_for_each(|it| console.screen.line(it))?;
+            }
+            return undo(plan, &prefix).iter().try_for_each(|it| console.screen.line(it));
         }
         _ => return Ok(()),
     };

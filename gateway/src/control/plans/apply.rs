@@ -1,20 +1,30 @@
 //! Approve, cancel, apply: what people do to a plan.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use admin::{Author, BackendError};
 use api::{ApplyRequest, Canary, CanaryProgress, Plan, PlanState, RailOverride};
-use directory::{Application, ApplyError, Because};
+use directory::{Application, ApplyError, Because, Committed};
 use router::RowChange;
 
 use super::canary::keys;
-use super::document::{Document, Kept, meanwhile, name};
+use super::document::{Document, Kept, Verdict, meanwhile, name};
 use super::judge::{Court, Judged, Pass, rows_changed};
 use crate::control::Control;
 use crate::control::table::{blocking, edit_problems};
 use crate::rails::Way;
 
 const REASON_CHARS_MAX: usize = 500;
+/// So often the gateway itself may be faster than whoever cancels.
+const ATTEMPTS_MAX: usize = 5;
+
+/// What the history says of rows that go into the table.
+pub(super) struct Signed {
+    pub(super) by: String,
+    pub(super) reason: String,
+    pub(super) expect_generation: Option<u64>,
+}
 
 impl Control {
     pub(super) async fn approve(&self, id: String, by: Author) -> Result<Plan, BackendError> {
@@ -48,13 +58,24 @@ impl Control {
 
     /// A canary goes back.
     pub(super) async fn cancel(&self, id: String, by: Author) -> Result<Plan, BackendError> {
-        let kept = self.kept(&id).await?;
-        if kept.state().is_over() {
-            return Err(is_not_open(&kept.plan(), kept.state()));
+        for _ in 0..ATTEMPTS_MAX {
+            let kept = self.kept(&id).await?;
+            if kept.state().is_over() {
+                return Err(is_not_open(&kept.plan(), kept.state()));
+            }
+            match self.cancel_kept(kept, &by).await {
+                // The gateway looks after it all the time, and was faster.
+                Err(BackendError::Refused { .. }) => (),
+                done => return done,
+            }
         }
+        Err(meanwhile())
+    }
+
+    async fn cancel_kept(&self, kept: Kept, by: &Author) -> Result<Plan, BackendError> {
         let why = format!("cancelled by {}", by.0);
         if kept.state() == PlanState::Canary {
-            return self.roll_back(&kept, why).await;
+            return self.roll_back(kept, Verdict { by: by.0.clone(), why }).await;
         }
         let mut document = kept.document.clone();
         document.plan.state = PlanState::Cancelled;
@@ -83,6 +104,7 @@ impl Control {
         let mut document = kept.document.clone();
         document.plan.overrides.clone_from(&request.overrides);
         document.confirmed.clone_from(&request.confirm);
+        document.applied_by = Some(by.0.clone());
         let way = if due { Way::Plan } else { Way::Later };
         let (judged, rows) = self.judged(&document, rows, way, &by.0).await?;
         document.plan.blocked.clone_from(&judged.blocked);
@@ -92,6 +114,7 @@ impl Control {
         if !judged.left.is_empty() {
             document.plan.overrides.clear();
             document.confirmed = None;
+            document.applied_by = None;
             // What it says is news to whoever looks at it next; that it is not kept if somebody else
             // was faster does not matter.
             let _ = self.step_to(&kept, document).await;
@@ -157,31 +180,28 @@ impl Control {
         expect_generation: Option<u64>,
     ) -> Result<Plan, BackendError> {
         let first = document.plan.canary.as_ref().map(|it| canary_rows(it, rows.len()));
+        let signed = Signed { expect_generation, ..Signed::of(&document) };
         let Some(n) = first.filter(|it| *it < rows.len()) else {
-            let applied = |document: &mut Document, generation: u64| {
-                document.plan.state = PlanState::Applied;
-                document.plan.generation = Some(generation);
-                document.plan.blocked.clear();
-            };
-            return self.put(kept, document, rows, expect_generation, applied).await;
+            let applied = applied(&rows);
+            return self.put(kept, document, rows, signed, applied).await;
         };
         let (now, part) = (self.now(), rows[..n].to_vec());
-        let watched = keys(&part);
-        let begun = move |document: &mut Document, generation: u64| {
+        let (planned, watched) = (planned(&part), keys(&part));
+        let begun = move |document: &mut Document, done: &Committed| {
+            count_what_was_so(&mut document.plan, planned, done);
             document.plan.state = PlanState::Canary;
             document.plan.canary_progress = Some(CanaryProgress {
                 rows: n as u64,
-                generation,
+                generation: done.made().unwrap_or_default(),
                 since: now.to_string(),
                 ..CanaryProgress::default()
             });
-            document.canary_since = now.as_micros();
         };
-        let plan = self.put(kept, document, part, expect_generation, begun).await?;
+        let plan = self.put(kept, document, part, signed, begun).await?;
         // At once: mail of the next moment counts as well.
         if let Some(progress) = &plan.canary_progress {
             let watch = self.delivery.watch_outcomes(watched, progress.generation);
-            self.planner.watch(kept.id, watch, (0, 0));
+            self.planner.watch(kept.id, watch, (0, 0), Duration::ZERO);
         }
         Ok(plan)
     }
@@ -192,36 +212,76 @@ impl Control {
         kept: &Kept,
         document: Document,
         rows: Vec<RowChange>,
-        expect_generation: Option<u64>,
-        becomes: impl Fn(&mut Document, u64) + Send + 'static,
+        signed: Signed,
+        becomes: impl Fn(&mut Document, &Committed) + Send + 'static,
     ) -> Result<Plan, BackendError> {
         let directory = Arc::clone(self.routes.directory());
         let (owner, at) = (kept.clone(), self.now());
-        let plan = document.plan.clone();
+        let (by, reason) = (signed.by.clone(), signed.reason.clone());
         let (committed, document) = blocking(move || {
-            let new = |generation: u64| {
+            let new = |done: &Committed| {
                 let mut document = document.clone();
-                becomes(&mut document, generation);
+                becomes(&mut document, done);
                 document
             };
             let application = Application {
                 rows: &rows,
-                author: document.plan.author.clone(),
-                reason: document.plan.reason.clone().unwrap_or_default(),
+                author: signed.by,
+                reason: signed.reason,
                 because: because(&owner, &document),
                 at,
-                expect_generation,
-                step: &|generation| owner.step(&new(generation)),
+                expect_generation: signed.expect_generation,
+                step: &|done| owner.step(&new(done)),
             };
             let committed = directory.apply(&application).map_err(apply_error)?;
-            let document = new(committed.generation);
+            let document = new(&committed);
             Ok((committed, document))
         })
         .await?;
-        self.committed(&committed, &plan.author, plan.reason.as_deref().unwrap_or_default());
+        self.committed(&committed, &by, &reason);
         let plan = Plan { id: name(kept.id), ..document.plan };
         self.tell_plan(&plan);
         Ok(plan)
+    }
+}
+
+impl Signed {
+    pub(super) fn of(document: &Document) -> Self {
+        let reason = document.plan.reason.clone().unwrap_or_default();
+        Self { by: document.applied_by(), reason, expect_generation: None }
+    }
+}
+
+/// What a plan becomes by its last rows, which these are.
+pub(super) fn applied(rows: &[RowChange]) -> impl Fn(&mut Document, &Committed) + Send + use<> {
+    let planned = planned(rows);
+    move |document, done| {
+        count_what_was_so(&mut document.plan, planned, done);
+        document.plan.state = PlanState::Applied;
+        document.plan.generation = done.made();
+        document.plan.blocked.clear();
+    }
+}
+
+/// Rows to add, to change and to remove.
+fn planned(rows: &[RowChange]) -> [usize; 3] {
+    let count = |wanted: fn(&RowChange) -> bool| rows.iter().filter(|it| wanted(it)).count();
+    [
+        count(|it| it.before.is_none()),
+        count(|it| it.before.is_some() && it.after.is_some()),
+        count(|it| it.after.is_none()),
+    ]
+}
+
+/// Rows that somebody had made so already are none that the plan changed.
+fn count_what_was_so(plan: &mut Plan, planned: [usize; 3], done: &Committed) {
+    let counts = [&mut plan.added, &mut plan.changed, &mut plan.removed];
+    for ((count, planned), done) in
+        counts.into_iter().zip(planned).zip([done.added, done.changed_n, done.removed])
+    {
+        let so = planned.saturating_sub(done) as u64;
+        *count = count.saturating_sub(so);
+        plan.unchanged += so;
     }
 }
 

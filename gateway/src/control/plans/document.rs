@@ -27,12 +27,26 @@ pub(super) struct Document {
     /// The text of `confirm` was repeated.
     #[serde(default)]
     pub(super) confirmed: Option<String>,
+    /// Who applied it, or said that it is to be applied when it is due.
     #[serde(default)]
-    pub(super) canary_since: u64,
+    pub(super) applied_by: Option<String>,
+    /// Microseconds for which the gateway has looked on at the canary. While it is not running nobody does.
+    #[serde(default)]
+    pub(super) canary_observed: u64,
+    /// From here on a canary does nothing but go back.
+    #[serde(default)]
+    pub(super) going_back: Option<Verdict>,
     /// There was an account or token of its author's name when it was given a time: there has to be one
     /// when the time has come.
     #[serde(default)]
     pub(super) author_known: bool,
+}
+
+/// That a canary goes back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Verdict {
+    pub(super) by: String,
+    pub(super) why: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -56,6 +70,11 @@ impl Document {
             reply: it.reply.clone(),
         };
         self.refused.iter().map(refusal).collect()
+    }
+
+    /// Who stands for what it does to the table.
+    pub(super) fn applied_by(&self) -> String {
+        self.applied_by.clone().unwrap_or_else(|| self.plan.author.clone())
     }
 
     pub(super) fn text(&self) -> String {
@@ -83,6 +102,11 @@ impl Kept {
             BackendError::Failed { detail }
         })?;
         Ok(Self { id: stored.id, seen: stored.document, document })
+    }
+
+    /// As it is once [`Control::step_to`] has made it so.
+    pub(super) fn after(&self, document: Document) -> Self {
+        Self { id: self.id, seen: document.text(), document }
     }
 
     pub(super) fn plan(&self) -> Plan {

@@ -7,7 +7,7 @@ use admin::{Author, BackendError};
 use api::{Blocked, Canary, FileFormat, Plan, PlanImport, PlanRequest, PlanState, RollbackRequest};
 use bytes::Bytes;
 use directory::{FileOptions, Format, NewPlan, plan_text};
-use mail::SiteName;
+use mail::{SiteName, Timestamp};
 use router::{Edit, Row, RowChange, Table};
 
 use super::document::{Document, Kept, failed, name};
@@ -147,14 +147,8 @@ impl Control {
             return Err(BackendError::invalid("rows", detail));
         }
         check_terms(&terms)?;
-        let due = match &terms.not_before {
-            None => None,
-            Some(text) => Some(
-                config::parse_time(text, terms.time_zone.as_deref())
-                    .map_err(|it| BackendError::invalid("not_before", it))?,
-            ),
-        };
         let now = self.now();
+        let due = due(&terms, now)?;
         let expires = now.plus(config.rails.plan_lifetime);
         let expires = due.map_or(expires, |it| expires.max(it.plus(config.rails.plan_lifetime)));
         let added = draft.rows.iter().filter(|it| it.before.is_none()).count() as u64;
@@ -302,7 +296,7 @@ impl Control {
 fn draft(
     table: &Table,
     edits: &[Edit],
-    at: mail::Timestamp,
+    at: Timestamp,
     remarks: Vec<String>,
 ) -> Result<Draft, BackendError> {
     let changes = table.plan(edits, at).map_err(edit_problems)?;
@@ -343,6 +337,25 @@ fn check_terms(terms: &Terms) -> Result<(), BackendError> {
         return wrong("bounce_percent_max: want 0 to 100");
     }
     Ok(())
+}
+
+/// When it is to be applied. A time that has passed is a slip, of the zone most of the time.
+fn due(terms: &Terms, now: Timestamp) -> Result<Option<Timestamp>, BackendError> {
+    let Some(text) = &terms.not_before else { return Ok(None) };
+    let wrong = |message: String| BackendError::invalid("not_before", message);
+    let zone = terms.time_zone.as_deref();
+    let at = config::parse_time(text, zone).map_err(wrong)?;
+    if at > now {
+        return Ok(Some(at));
+    }
+    let read = match (config::zone_assumed(text, zone), zone) {
+        (Some(_), None) => {
+            "; without a zone it was read as UTC: give --time-zone, as in Europe/Berlin".to_owned()
+        }
+        (Some(zone), Some(_)) => format!("; it was read in {zone}"),
+        (None, _) => String::new(),
+    };
+    Err(wrong(format!("{text} is {at}, which has passed: it is {now} now{read}")))
 }
 
 /// A site that does not say whether it knows a recipient stops nothing, but is worth a word.

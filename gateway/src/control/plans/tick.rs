@@ -4,16 +4,18 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use admin::BackendError;
 use api::PlanState;
 use deliver::Watch;
+use mail::SiteName;
 use parking_lot::Mutex;
+use router::RowChange;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::document::{Kept, failed, name};
+use super::document::{Kept, Verdict, failed, name};
 use crate::control::Control;
 use crate::control::table::blocking;
 use crate::rails::Way;
@@ -27,12 +29,18 @@ const LOOK_EVERY: u32 = 60;
 pub struct Planner {
     changed: AtomicBool,
     watches: Mutex<HashMap<u64, Canaried>>,
+    /// Canaries that go back, until that is done.
+    verdicts: Mutex<HashMap<u64, Verdict>>,
+    /// Sites that have answered since the start.
+    known: Mutex<HashSet<SiteName>>,
 }
 
 struct Canaried {
     watch: Arc<Watch>,
     /// Counted before the last restart.
     before: (u64, u64),
+    observed_before: Duration,
+    since: Instant,
 }
 
 impl Planner {
@@ -49,20 +57,39 @@ impl Planner {
         !self.watches.lock().is_empty()
     }
 
-    pub(super) fn watch(&self, id: u64, watch: Arc<Watch>, before: (u64, u64)) {
-        self.watches.lock().insert(id, Canaried { watch, before });
+    /// `before` and `observed_before`: what was seen by earlier runs, and for how long.
+    pub(super) fn watch(
+        &self,
+        id: u64,
+        watch: Arc<Watch>,
+        before: (u64, u64),
+        observed_before: Duration,
+    ) {
+        let since = Instant::now();
+        self.watches.lock().insert(id, Canaried { watch, before, observed_before, since });
     }
 
-    /// Deliveries and bounces.
-    pub(super) fn seen(&self, id: u64) -> (u64, u64) {
+    /// Deliveries and bounces, and for how long somebody looked.
+    pub(super) fn seen(&self, id: u64) -> ((u64, u64), Duration) {
         let watches = self.watches.lock();
-        let Some(it) = watches.get(&id) else { return (0, 0) };
+        let Some(it) = watches.get(&id) else { return ((0, 0), Duration::ZERO) };
         let (delivered, bounced) = it.watch.counts();
-        (it.before.0 + delivered, it.before.1 + bounced)
+        let seen = (it.before.0 + delivered, it.before.1 + bounced);
+        (seen, it.observed_before + it.since.elapsed())
     }
 
+    pub(super) fn decide(&self, id: u64, verdict: Verdict) {
+        self.verdicts.lock().insert(id, verdict);
+    }
+
+    pub(super) fn verdict(&self, id: u64) -> Option<Verdict> {
+        self.verdicts.lock().get(&id).cloned()
+    }
+
+    /// What became of the plan is on disk.
     pub(super) fn forget(&self, id: u64) {
         self.watches.lock().remove(&id);
+        self.verdicts.lock().remove(&id);
     }
 }
 
@@ -166,15 +193,17 @@ impl Control {
     /// Its time has come. What stands in its way now is for people.
     async fn apply_due(&self, kept: Kept) -> Result<(), BackendError> {
         let rows = self.rows(kept.id).await?;
+        let Some(rows) = self.whose_sites_are_known(rows).await? else { return Ok(()) };
         let mut document = kept.document.clone();
-        let author = document.plan.author.clone();
-        if document.author_known && !self.may_plan(&author) {
+        let author = &document.plan.author;
+        if document.author_known && !self.may_plan(author) {
             let why = format!(
                 "blocked: its author {author} may make no plans any more; make it again if it is still wanted"
             );
             return self.fail(&kept, document, why).await;
         }
-        let (judged, rows) = match self.judged(&document, rows, Way::Plan, &author).await {
+        let by = document.applied_by();
+        let (judged, rows) = match self.judged(&document, rows, Way::Plan, &by).await {
             Ok(judged) => judged,
             Err(error) => return self.fail(&kept, document, error.to_string()).await,
         };
@@ -190,5 +219,38 @@ impl Control {
             }
             other => other.map(drop),
         }
+    }
+
+    /// The rows, once the sites that they lead to have answered since the start or are known to be
+    /// ill: a site counts as up until something is seen of it, and after a start nothing was. `None`:
+    /// not yet, look again. Three silences in a row close its breaker, and the rail tells that.
+    pub(super) async fn whose_sites_are_known(
+        &self,
+        rows: Vec<RowChange>,
+    ) -> Result<Option<Vec<RowChange>>, BackendError> {
+        if !self.config.load().rails.site_not_healthy {
+            return Ok(Some(rows));
+        }
+        let domains = Arc::clone(&self.routes.domains());
+        let (sites, rows) = blocking(move || {
+            let changes = router::Changes { generation: 0, rows };
+            let moved = router::moved(&domains, &changes).into_iter();
+            let sites: HashSet<SiteName> = moved.filter_map(|it| it.to.cloned()).collect();
+            Ok((sites, changes.rows))
+        })
+        .await?;
+        let mut all = true;
+        for site in sites {
+            let is_up = self.routes.sites().get(&site) == router::SiteState::Up;
+            if !is_up || self.planner.known.lock().contains(&site) {
+                continue;
+            }
+            if self.delivery.knock(site.as_str()).await {
+                self.planner.known.lock().insert(site);
+            } else {
+                all = false;
+            }
+        }
+        Ok(all.then_some(rows))
     }
 }

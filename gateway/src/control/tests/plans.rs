@@ -313,27 +313,94 @@ fn until(gateway: &Gateway, id: &str, state: PlanState) -> Plan {
     }
 }
 
-#[test]
-fn a_scheduled_plan_is_applied_when_its_time_has_come_also_after_a_restart() {
-    let dir = tempfile::tempdir().unwrap();
-    let gateway = Gateway::start_with(dir.path(), &with(QUIET));
+/// The configuration with `site` as the site `cloud`.
+fn at(site: &FakeSite) -> String {
+    let hosts = format!("[site.cloud]\nhosts = [\"127.0.0.1:{}\"]", site.port);
+    with(QUIET).replace("[site.cloud]\nhosts = [\"127.0.0.1:9\"]", &hosts)
+}
+
+/// One mailbox goes to the cloud in three seconds; the gateway is not running for some of them.
+fn scheduled(dir: &Path, config: &str) -> (Gateway, String) {
+    let gateway = Gateway::start_with(dir, config);
     let soon = gateway.control().now().plus(Duration::from_secs(3)).to_string();
     let wish = PlanRequest { not_before: Some(soon), ..request(moves(1, "cloud")) };
     let made = gateway.ask(gateway.control().make_plan(wish, author())).unwrap();
-    let kept = apply(&gateway, &made.id, ApplyRequest::default()).unwrap();
+    let by = Author("jonas".into());
+    let kept = gateway
+        .ask(gateway.control().apply_plan(made.id.clone(), ApplyRequest::default(), by))
+        .unwrap();
     assert_eq!(kept.state, PlanState::Scheduled);
     assert_eq!(home(&gateway, "user000@contoso.example"), None);
     drop(gateway);
-    let gateway = Gateway::start_with(dir.path(), &with(QUIET));
-    until(&gateway, &made.id, PlanState::Applied);
+    (Gateway::start_with(dir, config), made.id)
+}
+
+#[test]
+fn a_scheduled_plan_is_applied_when_its_time_has_come_also_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let site = FakeSite::start(false);
+    let (gateway, id) = scheduled(dir.path(), &at(&site));
+    until(&gateway, &id, PlanState::Applied);
     assert_eq!(home(&gateway, "user000@contoso.example").as_deref(), Some("cloud"));
+    assert_eq!(history(&gateway)[0].author, "jonas", "who applied it, and not who made it");
+}
+
+#[test]
+fn a_scheduled_plan_asks_after_a_start_whether_the_site_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let (gateway, id) = scheduled(dir.path(), &with(QUIET));
+    let plan = until(&gateway, &id, PlanState::Failed);
+    assert!(plan.failure.as_deref().unwrap_or_default().contains("cloud is down"), "{plan:?}");
+    assert_eq!(home(&gateway, "user000@contoso.example"), None);
+}
+
+#[test]
+fn a_time_that_has_passed_is_refused_with_the_zone_that_was_assumed() {
+    let dir = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start_with(dir.path(), &with(QUIET));
+    let make = |text: &str, zone: Option<&str>| {
+        let wish = PlanRequest {
+            not_before: Some(text.into()),
+            time_zone: zone.map(Into::into),
+            ..request(moves(1, "cloud"))
+        };
+        gateway.ask(gateway.control().make_plan(wish, author())).map_err(|it| it.to_string())
+    };
+    let said = make("2026-01-05T22:00", None).unwrap_err();
+    assert!(said.contains("has passed") && said.contains("read as UTC"), "{said}");
+    let said = make("2026-01-05T22:00", Some("Europe/Berlin")).unwrap_err();
+    assert!(said.contains("has passed") && said.contains("in Europe/Berlin"), "{said}");
+    assert!(make("2026-01-05T22:00:00Z", None).unwrap_err().contains("has passed"));
+    make("2126-01-05T22:00", Some("Europe/Berlin")).unwrap();
+}
+
+#[test]
+fn rows_that_are_so_already_make_no_generation_of_the_plan() {
+    let dir = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start_with(dir.path(), &with(QUIET));
+    let made = plan(&gateway, moves(3, "cloud"));
+    let more = plan(&gateway, moves(4, "cloud"));
+    edit(&gateway, moves(3, "cloud")).unwrap();
+    let applied = apply(&gateway, &made.id, ApplyRequest::default()).unwrap();
+    assert_eq!((applied.state, applied.generation), (PlanState::Applied, None));
+    assert_eq!((applied.added, applied.unchanged), (0, 3));
+    let applied = apply(&gateway, &more.id, ApplyRequest::default()).unwrap();
+    assert_eq!((applied.generation, applied.added, applied.unchanged), (Some(2), 1, 3));
+}
+
+fn history(gateway: &Gateway) -> Vec<api::Generation> {
+    gateway.ask(gateway.control().history(HistoryQuery::default())).unwrap().generations
 }
 
 /// A gateway whose site `cloud` is `site`, with a plan of ten rows of which five go first.
 fn canary(dir: &Path, site: &FakeSite, after: u32) -> (Gateway, String) {
-    let hosts = format!("[site.cloud]\nhosts = [\"127.0.0.1:{}\"]", site.port);
-    let config = with(QUIET).replace("[site.cloud]\nhosts = [\"127.0.0.1:9\"]", &hosts);
-    let gateway = Gateway::start_with(dir, &config);
+    let gateway = Gateway::start_with(dir, &at(site));
+    let id = canary_at(&gateway, after, || ());
+    (gateway, id)
+}
+
+/// `meanwhile`: between the plan and its application.
+fn canary_at(gateway: &Gateway, after: u32, meanwhile: impl FnOnce()) -> String {
     let canary = Canary {
         recipients: Some(5),
         percent: None,
@@ -343,17 +410,18 @@ fn canary(dir: &Path, site: &FakeSite, after: u32) -> (Gateway, String) {
     };
     let wish = PlanRequest { canary: Some(canary), ..request(moves(10, "cloud")) };
     let made = gateway.ask(gateway.control().make_plan(wish, author())).unwrap();
-    let begun = apply(&gateway, &made.id, ApplyRequest::default()).unwrap();
+    meanwhile();
+    let begun = apply(gateway, &made.id, ApplyRequest::default()).unwrap();
     assert_eq!(begun.state, PlanState::Canary);
-    assert_eq!(home(&gateway, "user004@contoso.example").as_deref(), Some("cloud"));
-    assert_eq!(home(&gateway, "user005@contoso.example"), None, "only the first five");
+    assert_eq!(home(gateway, "user004@contoso.example").as_deref(), Some("cloud"));
+    assert_eq!(home(gateway, "user005@contoso.example"), None, "only the first five");
     // From here on the gateway counts.
     let started = Instant::now();
     while !gateway.control().planner.is_watching() {
         assert!(started.elapsed() < Duration::from_secs(10), "it watches");
         std::thread::sleep(Duration::from_millis(10));
     }
-    (gateway, made.id)
+    made.id
 }
 
 #[test]
@@ -364,7 +432,8 @@ fn a_canary_that_gets_its_mail_brings_the_rest() {
     send(&gateway, "user001@contoso.example");
     send(&gateway, "user002@contoso.example");
     let plan = until(&gateway, &id, PlanState::Applied);
-    assert_eq!(plan.generation, Some(2));
+    let first = plan.canary_progress.map(|it| it.generation);
+    assert_eq!((first, plan.generation), (Some(1), Some(2)), "both are to be taken back");
     assert_eq!(home(&gateway, "user009@contoso.example").as_deref(), Some("cloud"));
 }
 
@@ -383,9 +452,113 @@ fn a_canary_that_bounces_goes_back_by_itself() {
 }
 
 #[test]
+fn a_canary_goes_back_but_for_rows_that_others_changed_before_or_since() {
+    let dir = tempfile::tempdir().unwrap();
+    let site = FakeSite::start(false);
+    let gateway = Gateway::start_with(dir.path(), &at(&site));
+    let id = canary_at(&gateway, 50, || {
+        edit(&gateway, vec![set("user000@contoso.example", "cloud")]).unwrap();
+    });
+    let note = api::EntryPatch { note: Some(Some("a word".into())), ..api::EntryPatch::default() };
+    let address = "user001@contoso.example".to_owned();
+    edit(&gateway, vec![api::TableEdit::Set { address, entry: note }]).unwrap();
+    let by = Author("jonas".into());
+    let plan = gateway.ask(gateway.control().cancel_plan(id, by)).unwrap();
+    assert_eq!(plan.state, PlanState::Failed);
+    let why = plan.failure.unwrap_or_default();
+    assert!(why.starts_with("cancelled by jonas; 1 of its first rows"), "{why}");
+    assert!(why.ends_with("stay: user001@contoso.example"), "{why}");
+    assert_eq!(home(&gateway, "user000@contoso.example").as_deref(), Some("cloud"), "not its own");
+    assert_eq!(
+        home(&gateway, "user001@contoso.example").as_deref(),
+        Some("cloud"),
+        "changed since"
+    );
+    for name in ["user002@contoso.example", "user003@contoso.example", "user004@contoso.example"] {
+        assert_eq!(home(&gateway, name), None, "{name} went back");
+    }
+    let last = &history(&gateway)[0];
+    assert_eq!((last.author.as_str(), last.removed), ("jonas", 3));
+    assert_eq!(last.reason.as_deref(), Some("rolled back: cancelled by jonas"));
+}
+
+#[test]
+fn mail_that_would_go_in_circles_is_as_bad_as_a_bounce() {
+    let dir = tempfile::tempdir().unwrap();
+    let site = FakeSite::start(true);
+    *site.refusal.lock().unwrap() = "554 5.4.14 Hop count exceeded - possible mail loop";
+    let (gateway, id) = canary(dir.path(), &site, 50);
+    for name in names(5) {
+        send(&gateway, &name);
+    }
+    let plan = until(&gateway, &id, PlanState::RolledBack);
+    assert_eq!(history(&gateway)[0].author, "causeway");
+    assert_eq!(plan.canary_progress.map(|it| it.bounced), Some(5), "each of them once");
+}
+
+/// Puts words into the document of a plan, as an earlier run would have left them.
+fn written(gateway: &Gateway, id: &str, field: &str, value: serde_json::Value) {
+    let directory = Arc::clone(gateway.control().routes.directory());
+    // The gateway looks after the plan all the time, and may be faster.
+    for _ in 0..100 {
+        let stored = directory.plan(id[1..].parse().unwrap()).unwrap().unwrap();
+        let mut document: serde_json::Value = serde_json::from_str(&stored.document).unwrap();
+        document[field] = value.clone();
+        let step = directory::PlanStep {
+            id: stored.id,
+            expect: stored.document,
+            state: stored.state,
+            is_over: false,
+            document: document.to_string(),
+        };
+        if directory.step_plan(&step).unwrap() {
+            return;
+        }
+    }
+    panic!("the plan never stands still");
+}
+
+#[test]
+fn a_verdict_outlives_a_restart_and_nothing_widens_after_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let site = FakeSite::start(false);
+    let (gateway, id) = canary(dir.path(), &site, 50);
+    let verdict = serde_json::json!({ "by": "causeway", "why": "5 of 5 were bounces" });
+    written(&gateway, &id, "going_back", verdict);
+    // It has had all the time that it needs to go on.
+    drop(gateway);
+    let gateway = Gateway::start_with(dir.path(), &at(&site));
+    let plan = until(&gateway, &id, PlanState::RolledBack);
+    assert_eq!(plan.failure.as_deref(), Some("5 of 5 were bounces"));
+    assert_eq!(home(&gateway, "user001@contoso.example"), None, "as before");
+}
+
+#[test]
+fn the_time_of_a_canary_is_that_for_which_somebody_looked_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let site = FakeSite::start(false);
+    let gateway = Gateway::start_with(dir.path(), &at(&site));
+    let canary = Canary {
+        recipients: Some(5),
+        percent: None,
+        after_deliveries: None,
+        after_seconds: Some(604_800),
+        bounce_percent_max: None,
+    };
+    let wish = PlanRequest { canary: Some(canary), ..request(moves(10, "cloud")) };
+    let made = gateway.ask(gateway.control().make_plan(wish, author())).unwrap();
+    apply(&gateway, &made.id, ApplyRequest::default()).unwrap();
+    written(&gateway, &made.id, "canary_observed", 604_800_000_000_u64.into());
+    drop(gateway);
+    let gateway = Gateway::start_with(dir.path(), &at(&site));
+    until(&gateway, &made.id, PlanState::Applied);
+}
+
+#[test]
 fn a_plan_whose_author_may_plan_no_more_does_not_happen_at_its_time() {
     let dir = tempfile::tempdir().unwrap();
-    let gateway = Gateway::start_with(dir.path(), &with(QUIET));
+    let site = FakeSite::start(false);
+    let gateway = Gateway::start_with(dir.path(), &at(&site));
     let control = gateway.control();
     for name in ["anna", "ben"] {
         let user = api::NewUser {

@@ -233,3 +233,22 @@ fn where_everything_needs_two_a_plan_begins_the_cutover_and_the_flip_needs_no_mo
     let flipped = step(&gateway, &to(&gateway, MoveState::Cloud)).unwrap();
     assert_eq!(flipped.moves[0].home, "cloud");
 }
+
+#[test]
+fn a_large_wave_that_two_agreed_on_is_finished_by_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let large = "second_person = \"large\"\nlarge_change_rows = 11\n";
+    let gateway = Gateway::start_with(dir.path(), &with(large));
+    let names: Vec<String> = (0..12).map(|it| format!("user{it:03}@contoso.example")).collect();
+    let rows = names.iter().map(|it| set(it, "on_prem", MoveState::Cutover)).collect();
+    put(&gateway, rows);
+    let all = Transitions {
+        batch: Some("b1".into()),
+        from: Some(MoveState::Cutover),
+        to: Some(MoveState::Cloud),
+        ..Transitions::default()
+    };
+    let done = step(&gateway, &all).unwrap();
+    assert_eq!((done.moves.len(), done.blocked.len()), (12, 0));
+    assert!(done.moves.iter().all(|it| it.home == "cloud"));
+}
