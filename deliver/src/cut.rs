@@ -131,13 +131,13 @@ impl Cuts {
 }
 
 /// A recipient of a message.
-type Copy = (SpoolId, u16);
+type Share = (SpoolId, u16);
 
 /// A lease of the mailbox.
 struct Target {
     leg: LegId,
     turn: u32,
-    copy: Copy,
+    share: Share,
 }
 
 impl Delivery {
@@ -159,13 +159,13 @@ impl Delivery {
         }
         let legs: HashSet<LegId> = targets.iter().map(|it| it.leg).collect();
         let with_them = self.0.cuts.cut(&legs);
-        let ours: HashSet<Copy> = targets.iter().map(|it| it.copy).collect();
+        let ours: HashSet<Share> = targets.iter().map(|it| it.share).collect();
         let others = self.certain(&with_them, &ours);
         self.until_booked(&targets).await;
         let ends = self.ends(&targets, &others);
         for ((lease, target), end) in leases.iter().zip(&targets).zip(&ends.0) {
             self.0.metrics.cuts.with_label_values(&[end.as_str()]).inc();
-            let (id, to, end) = (target.copy.0, lease.recipient.as_str(), end.as_str());
+            let (id, to, end) = (target.share.0, lease.recipient.as_str(), end.as_str());
             tracing::warn!(%id, recipient = to, hop = lease.hop, by, end, "An attempt was cut.");
         }
         Cut { leases: leases.into_iter().zip(ends.0).collect(), others_in_doubt: ends.1 }
@@ -186,7 +186,7 @@ impl Delivery {
                 return;
             }
             for it in leg.recipients.iter().filter(|it| places.contains_key(&it.mailbox)) {
-                targets.push(Target { leg: id, turn: leg.turn, copy: (leg.id, it.index) });
+                targets.push(Target { leg: id, turn: leg.turn, share: (leg.id, it.index) });
                 let hop = names.get(leg.hop.0 as usize).cloned().unwrap_or_default();
                 let what = Sort::Lease(leg.taken);
                 found.push(Found { mailbox: 0, message: leg.id, index: it.index, hop, what });
@@ -199,10 +199,10 @@ impl Delivery {
     }
 
     /// Recipients of these legs that are not in doubt, but for some.
-    fn certain(&self, legs: &[LegId], but: &HashSet<Copy>) -> HashSet<Copy> {
+    fn certain(&self, legs: &[LegId], but: &HashSet<Share>) -> HashSet<Share> {
         let queues = self.0.queues.lock();
         let legs = legs.iter().filter_map(|it| queues.leg(*it)).filter(|it| !it.maybe_duplicate);
-        legs.flat_map(copies).filter(|it| !but.contains(it)).collect()
+        legs.flat_map(shares).filter(|it| !but.contains(it)).collect()
     }
 
     async fn until_booked(&self, targets: &[Target]) {
@@ -215,16 +215,16 @@ impl Delivery {
         }
     }
 
-    fn ends(&self, targets: &[Target], others: &HashSet<Copy>) -> (Vec<CutEnd>, u64) {
-        let wanted: HashSet<Copy> = targets.iter().map(|it| it.copy).collect();
-        let mut doubts: HashMap<Copy, bool> = HashMap::new();
+    fn ends(&self, targets: &[Target], others: &HashSet<Share>) -> (Vec<CutEnd>, u64) {
+        let wanted: HashSet<Share> = targets.iter().map(|it| it.share).collect();
+        let mut doubts: HashMap<Share, bool> = HashMap::new();
         let mut others_in_doubt = 0;
         let mut look = |leg: &Leg| {
-            for copy in copies(leg) {
-                if wanted.contains(&copy) {
-                    *doubts.entry(copy).or_default() |= leg.maybe_duplicate;
+            for share in shares(leg) {
+                if wanted.contains(&share) {
+                    *doubts.entry(share).or_default() |= leg.maybe_duplicate;
                 }
-                others_in_doubt += u64::from(leg.maybe_duplicate && others.contains(&copy));
+                others_in_doubt += u64::from(leg.maybe_duplicate && others.contains(&share));
             }
         };
         let before = self.0.queues.lock().next_leg();
@@ -232,7 +232,7 @@ impl Delivery {
         let queues = self.0.queues.lock();
         // Legs that were made of others meanwhile.
         (before..queues.next_leg()).filter_map(|it| queues.leg(it)).for_each(look);
-        let end = |it: &Target| match (is_under_way(&queues, it), doubts.get(&it.copy)) {
+        let end = |it: &Target| match (is_under_way(&queues, it), doubts.get(&it.share)) {
             (true, _) => CutEnd::UnderWay,
             (false, None) => CutEnd::Settled,
             (false, Some(true)) => CutEnd::InDoubt,
@@ -242,7 +242,7 @@ impl Delivery {
     }
 }
 
-fn copies(leg: &Leg) -> impl Iterator<Item = Copy> + '_ {
+fn shares(leg: &Leg) -> impl Iterator<Item = Share> + '_ {
     leg.recipients.iter().map(|it| (leg.id, it.index))
 }
 
