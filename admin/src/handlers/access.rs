@@ -77,7 +77,7 @@ async fn signed_in(
     let event = Event::new("POST /api/v1/session", "", &source.to_string()).claimed(&claimed);
     match done {
         Ok(logged_in) => {
-            let logged_in = admit_session(&app, event, logged_in).await?;
+            let logged_in = admit_session(app, event, logged_in).await?;
             Ok(private(&session_cookie(&logged_in), Json(logged_in.whoami)))
         }
         Err(error) => {
