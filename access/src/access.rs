@@ -52,6 +52,15 @@ pub struct Access {
     running: Mutex<Running>,
     /// By which sessions of an identity provider count; `None`: none does.
     pub(crate) rules: Option<String>,
+    glass: Mutex<Option<GlassUse>>,
+}
+
+/// A change by a line of `admin.token`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GlassUse {
+    pub at: Timestamp,
+    pub action: String,
+    pub source: String,
 }
 
 /// All of it: accounts, tokens and sessions are few.
@@ -101,6 +110,7 @@ impl Access {
             disk: Mutex::new((store, chain)),
             running: Mutex::default(),
             rules: None,
+            glass: Mutex::default(),
         })
     }
 
@@ -109,6 +119,34 @@ impl Access {
     pub fn with_rules(mut self, rules: Option<String>) -> Self {
         self.rules = rules;
         self
+    }
+
+    /// Somebody is about to change something by a line of `admin.token`.
+    pub fn note_glass(&self, action: &str, source: Option<IpAddr>, at: Timestamp) {
+        let source = source.map_or_else(|| "?".to_owned(), |it| it.to_string());
+        let used = GlassUse { at, action: action.to_owned(), source };
+        *self.glass.lock().unwrap_or_else(PoisonError::into_inner) = Some(used);
+    }
+
+    /// The last such use, if there is an administrator with an account: before, there is no other way.
+    pub fn glass(&self) -> Option<GlassUse> {
+        let used = self.glass.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let is_open = |it: &Account| it.role == api::Role::Administrator && !it.disabled;
+        self.memory().accounts.values().any(is_open).then_some(used)
+    }
+
+    /// What somebody may do whose name is in a history, as far as there is an account or a token of that
+    /// name: not of those whom an identity provider knows, nor of what holders of `admin.token` call themselves.
+    pub fn role_of(&self, name: &str, now: Timestamp) -> Option<api::Role> {
+        let memory = self.memory();
+        match name.strip_prefix("token:") {
+            Some(token) => {
+                let is_valid = |it: &&TokenRow| it.expires_at.is_none_or(|end| end > now);
+                let of_name = memory.tokens.values().filter(|it| it.name == token);
+                of_name.filter(is_valid).map(|it| it.role).max()
+            }
+            None => memory.accounts.get(name).filter(|it| !it.disabled).map(|it| it.role),
+        }
     }
 
     pub fn metrics(&self) -> &AccessMetrics {

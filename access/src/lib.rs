@@ -14,6 +14,8 @@
 mod access;
 mod answers;
 mod audit;
+#[cfg(test)]
+mod crash_tests;
 mod error;
 mod file_tokens;
 mod limit;
@@ -33,7 +35,7 @@ mod totp;
 mod users;
 mod vouched;
 
-pub use access::{Access, Settings};
+pub use access::{Access, GlassUse, Settings};
 pub use answers::{Answered, Claim, Question};
 pub use audit::Event;
 pub use error::AccessError;

@@ -20,6 +20,8 @@ pub struct Principal {
     pub(crate) second_factor: Option<bool>,
     /// Issuer and subject, if an identity provider vouched for them.
     pub(crate) vouched: Option<(String, String)>,
+    /// By a line of `admin.token`, if only to begin the session.
+    pub(crate) is_glass: bool,
 }
 
 impl Principal {
@@ -43,6 +45,11 @@ impl Principal {
     /// Whether they came by a cookie.
     pub fn is_session(&self) -> bool {
         matches!(self.via, Via::Session | Via::Oidc)
+    }
+
+    /// Whether all that is known of them is that they have a line of `admin.token`.
+    pub fn is_break_glass(&self) -> bool {
+        self.is_glass
     }
 
     /// Issuer and subject, if an identity provider vouched for them.

@@ -137,6 +137,7 @@ impl Access {
                     expires_at: None,
                     second_factor: Some(account.totp.is_some()),
                     vouched: None,
+                    is_glass: false,
                 }
             }
         };

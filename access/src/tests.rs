@@ -8,7 +8,7 @@ use api::{
 };
 use mail::Timestamp;
 
-use crate::{Access, Event, LoginError, totp};
+use crate::{Access, Answered, Claim, Event, LoginError, Question, totp};
 
 const LINE: &str = "0123456789abcdef0123456789abcdef";
 const PASSWORD: &str = "correct horse battery";
@@ -388,4 +388,48 @@ fn a_commit_is_synced() {
     };
     assert!(pragma("journal_mode").unwrap().contains("119"), "wal");
     assert_eq!(pragma("synchronous").unwrap(), "Integer(2)");
+}
+
+#[test]
+fn a_key_runs_until_it_is_answered_and_is_a_riddle_after_a_restart() {
+    let desk = Desk::new();
+    let question = |key: &str| Question {
+        actor: "anna".into(),
+        key: key.into(),
+        route: "POST /api/v1/table/edits".into(),
+    };
+    let claim = |desk: &Desk, key| desk.access.claim(&question(key), b"body", at(1)).unwrap();
+    assert!(matches!(claim(&desk, "k"), Claim::New(_)));
+    assert!(matches!(claim(&desk, "k"), Claim::Running));
+    let desk = desk.restart();
+    assert!(matches!(claim(&desk, "k"), Claim::Unknown), "nobody knows how far it came");
+    let Claim::New(hash) = claim(&desk, "l") else { panic!("it is new") };
+    let answered = || Some(Answered { status: 200, headers: vec![], body: vec![b'x'; 70_000] });
+    desk.access.answer(&question("l"), hash, answered(), true, at(2)).unwrap();
+    let desk = desk.restart();
+    assert!(matches!(claim(&desk, "l"), Claim::Forgotten(200)), "too long to be kept");
+    desk.access.upkeep(at(2 + 86_401)).unwrap();
+    assert!(matches!(claim(&desk, "k"), Claim::New(_)), "a day is over");
+}
+
+#[test]
+fn keys_have_a_bound_for_one_and_for_all() {
+    let desk = Desk::new();
+    let fill = |actor: &str, n: u32| {
+        desk.sql(&format!(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {n})
+             INSERT INTO answer SELECT '{actor}', 'k' || i, 'POST /x', x'00', 1, 200, '[]', NULL FROM n;"
+        ));
+    };
+    let ask = |actor: &str| {
+        let question = Question { actor: actor.into(), key: "new".into(), route: "POST /x".into() };
+        desk.access.claim(&question, b"", at(1)).map(drop).map_err(|it| it.to_string())
+    };
+    fill("anna", 2_000);
+    assert_eq!(ask("anna").unwrap_err(), "2000 Idempotency-Keys of anna are remembered already");
+    ask("ben").unwrap();
+    for n in 0..4 {
+        fill(&format!("carl{n}"), 2_000);
+    }
+    assert_eq!(ask("dora").unwrap_err(), "10000 Idempotency-Keys are remembered already");
 }

@@ -126,6 +126,7 @@ pub(crate) fn of_token(row: &TokenRow, now: Timestamp) -> Option<Principal> {
         expires_at: row.expires_at,
         second_factor: None,
         vouched: None,
+        is_glass: false,
     })
 }
 
@@ -140,6 +141,7 @@ pub(crate) fn break_glass() -> Principal {
         expires_at: None,
         second_factor: None,
         vouched: None,
+        is_glass: true,
     }
 }
 

@@ -44,6 +44,7 @@ impl Vouched {
             expires_at: None,
             second_factor: None,
             vouched: Some((self.issuer.clone(), self.subject.clone())),
+            is_glass: false,
         })
     }
 }

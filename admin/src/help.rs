@@ -30,6 +30,8 @@ const PAGES: &[Page] = pages! {
         "console" "mail-is-slow" "outage" "faulted-site" "restore" "upgrade" "access" "monitoring" "alerts"
         "alert-site-down" "alert-site-held" "alert-mail-waits" "alert-disk"
         "alert-certificate-expires" "alert-damage-on-disk" "alert-no-inbound-mail"
+        "alert-canary-rolled-back" "alert-cutover-expired" "alert-directory-stale" "alert-break-glass"
+        "alert-ledger"
         "alert-duplicates" "alert-gone";
     "reference": "configuration" "cli" "metrics" "replies" "api";
 };

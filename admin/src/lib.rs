@@ -14,6 +14,7 @@ mod endpoints;
 mod extract;
 #[cfg(any(test, feature = "sim"))]
 pub mod fake;
+mod forwarded;
 mod guard;
 mod handlers;
 mod help;

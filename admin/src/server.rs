@@ -12,12 +12,14 @@ use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::forwarded::client;
 use crate::guard::Peer;
 use crate::metrics::AdminMetrics;
 
@@ -37,6 +39,8 @@ pub struct Limits {
     pub header_bytes_max: usize,
     /// After `stop`, for the requests that are being answered.
     pub grace_for: Duration,
+    /// Proxies whose `X-Forwarded-For` says who asks; their connections are not counted either.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl Default for Limits {
@@ -48,6 +52,7 @@ impl Default for Limits {
             write_for: Duration::from_secs(30),
             header_bytes_max: 64 * 1024,
             grace_for: Duration::from_secs(5),
+            trusted_proxies: Vec::new(),
         }
     }
 }
@@ -72,8 +77,11 @@ pub async fn serve(
         };
         match next {
             Ok((stream, peer, slot)) => {
-                let Some(place) = sources.enter(peer.ip(), limits.connections_per_source_max)
-                else {
+                let ip = peer.ip().to_canonical();
+                let is_proxy = limits.trusted_proxies.iter().any(|it| it.contains(&ip));
+                let max = limits.connections_per_source_max;
+                let entered = if is_proxy { Some(Place(None)) } else { sources.enter(ip, max) };
+                let Some(place) = entered else {
                     metrics.turned_away.inc();
                     continue;
                 };
@@ -164,9 +172,10 @@ async fn connection(
     let _ = stream.set_nodelay(true);
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(limits.write_for));
-    let router = TowerToHyperService::new(router);
+    let (router, trusted) = (TowerToHyperService::new(router), limits.trusted_proxies);
     let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
-        request.extensions_mut().insert(peer);
+        let asks = client(peer.0.ip(), request.headers(), &trusted);
+        request.extensions_mut().insert(Peer(SocketAddr::new(asks, peer.0.port())));
         router.call(request)
     });
     let connection = http1::Builder::new()

@@ -213,6 +213,10 @@ fn networks_narrow(config: &Config, reader: &mut Reader) {
         IpNet::V4(net) => net.prefix_len() < PREFIX_MIN_V4,
         IpNet::V6(net) => net.prefix_len() < PREFIX_MIN_V6,
     };
+    if let Some(net) = config.admin.trusted_proxies.iter().find(is_wide) {
+        let message = format!("{net} is too wide: strangers could pretend to be anyone");
+        reader.note("admin.trusted_proxies", message);
+    }
     for listener in &config.listeners {
         for (key, networks, danger) in [
             ("relay_from", &listener.relay_from, "this would be an open relay"),

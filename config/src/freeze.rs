@@ -41,7 +41,8 @@ const DAYS: [(&str, Weekday); 7] = [
 ];
 
 impl FreezeWindow {
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    /// The error says what to write instead.
+    pub fn parse(text: &str) -> Result<Self, String> {
         const WANT: &str = "want \"Mon-Fri 08:00-18:00 Europe/Berlin\" or \"2026-12-20..2027-01-06 Europe/Berlin\"";
         let words: Vec<&str> = text.split_whitespace().collect();
         let (when, zone) = match words.as_slice() {

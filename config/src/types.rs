@@ -253,6 +253,7 @@ pub struct Admin {
     pub bind: SocketAddr,
     /// `None`: the first start writes `admin.token` into the data folder.
     pub token_file: Option<PathBuf>,
+    pub trusted_proxies: Vec<IpNet>,
     pub stream_listeners_max: usize,
     pub session_idle: Duration,
     pub session_max: Duration,
@@ -304,6 +305,15 @@ pub struct Alerts {
     pub mail_waits_over: Duration,
     pub free_bytes_under: u64,
     pub certificate_within: Duration,
+    pub directory_after: Duration,
+    /// `None`: no alert.
+    pub break_glass_for: Option<Duration>,
+    /// `None`: never.
+    pub ledger_every: Option<Duration>,
+    /// `None`: no alert.
+    pub no_mail_for: Option<Duration>,
+    /// Empty: always.
+    pub working_hours: Vec<FreezeWindow>,
     pub mail_to: Option<Address>,
     /// Its address, and the file with the secret that signs.
     pub webhook: Option<(String, PathBuf)>,

@@ -1,11 +1,10 @@
 //! Ends cutovers that take too long: nobody's mail is held for ever because a sidecar died.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Alert, AlertState, Severity};
 use directory::{CUTOVER_ENDED_BY, Committed, Cutover, CutoverClock};
+use mail::AddressKey;
 use tokio_util::sync::CancellationToken;
 
 use crate::control::Control;
@@ -60,14 +59,9 @@ fn tell(control: &Control, committed: &Committed, due: &[Cutover], reason: &str)
             "Its cutover took too long and has ended: the mailbox is where it was before."
         );
     }
-    let n = committed.changed_n;
-    control.events.alert(Alert {
-        name: "CutoverExpired".to_owned(),
-        severity: Severity::Warning,
-        state: AlertState::Firing,
-        since: control.now().to_string(),
-        summary: format!("{n} mailboxes are back where they were: {reason}"),
-        runbook: "/help/moving-a-mailbox".to_owned(),
-        labels: BTreeMap::from([("generation".to_owned(), committed.generation.to_string())]),
-    });
+    let table = control.routes.directory().current();
+    let now = |key: &AddressKey| Some((key.clone(), table.get(key)?.state));
+    let mailboxes = committed.changed.iter().filter_map(now).collect();
+    let ended = (committed.generation, committed.changed_n as u64);
+    control.watched.happened.cutovers_ended(ended, mailboxes, reason, control.now());
 }

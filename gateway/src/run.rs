@@ -188,7 +188,7 @@ pub(crate) fn start(
     });
     let overrides = open_overrides(&data_dir, &delivery, began.1)?;
     let metrics = GatewayMetrics::new(&registry).tried(metrics_twice)?;
-    let sessions = metrics.sessions_open.clone();
+    let (sessions, messages) = (metrics.sessions_open.clone(), metrics.messages.clone());
     let parts = Parts {
         spool: spool.clone(),
         policy: Arc::new(Recipients::new(Arc::clone(&routes), delivery.clone())),
@@ -206,19 +206,15 @@ pub(crate) fn start(
     let recovered = Arc::new(AtomicBool::new(false));
     take_up(recovery, delivery.clone(), Arc::clone(&recovered))?;
 
-    let people = (open_access(&config, &registry, began.1)?, open_oidc(&config, &registry)?);
+    let access = open_access(&config, &registry, began.1)?;
+    let people = (Arc::clone(&access), open_oidc(&config, &registry)?);
     let config = Arc::new(ArcSwap::from_pointee(config));
     let backend = Arc::new(Control {
         config: Arc::clone(&config),
         config_path: config_path.to_owned(),
         routes: Arc::clone(&routes),
-        reloader: Reloader {
-            config,
-            routes,
-            serving: serving.clone(),
-            delivery: delivery.clone(),
-            turn: Arc::default(),
-        },
+        reloader: reloader((config, routes), &serving, &delivery),
+        access,
         delivery,
         events,
         overrides: Arc::new(overrides),
@@ -230,7 +226,7 @@ pub(crate) fn start(
         sessions,
         planner: Planner::default(),
         rails: RailMetrics::register(&registry).tried(metrics_twice)?,
-        watched: Watched::new(AlertMetrics::register(&registry).tried(metrics_twice)?),
+        watched: Watched::new(AlertMetrics::register(&registry).tried(metrics_twice)?, messages),
     });
     keep_watch(&backend, (&tracker, &stop), control);
     let address = admin.local_addr().tried(|| "cannot use the admin socket".into())?;
@@ -240,6 +236,15 @@ pub(crate) fn start(
     Ok(Started { control: backend, spool, tracker, stop })
 }
 
+fn reloader(
+    (config, routes): (Arc<ArcSwap<Config>>, Arc<Routes>),
+    serving: &Serving,
+    delivery: &Delivery,
+) -> Reloader {
+    let (serving, delivery) = (serving.clone(), delivery.clone());
+    Reloader { config, routes, serving, delivery, turn: Arc::default() }
+}
+
 /// What the gateway does by itself: alerts, plans, cutovers.
 fn keep_watch(
     backend: &Arc<Control>,
@@ -247,6 +252,7 @@ fn keep_watch(
     control: &Runtime,
 ) {
     tracker.spawn_on(alerts::deliver(Arc::clone(backend), stop.clone()), control.handle());
+    tracker.spawn_on(alerts::add_up(Arc::clone(backend), stop.clone()), control.handle());
     tracker.spawn_on(alerts::watch(Arc::clone(backend), stop.clone()), control.handle());
     tracker.spawn_on(keep_plans(Arc::clone(backend), stop.clone()), control.handle());
     tracker.spawn_on(cutovers::watch(Arc::clone(backend), stop.clone()), control.handle());
@@ -406,10 +412,12 @@ fn serve_admin(
     stop: &CancellationToken,
 ) -> Result<(), RunError> {
     tracker.spawn(keep_access(Arc::clone(&access), stop.clone()));
+    let backend_config = backend.config.load_full();
     let parts =
         admin::router(backend, access, registry, tracker.clone(), oidc).tried(metrics_twice)?;
-    let serve =
-        admin::serve(listener, parts, admin::Limits::default(), tracker.clone(), stop.clone());
+    let trusted_proxies = backend_config.admin.trusted_proxies.clone();
+    let limits = admin::Limits { trusted_proxies, ..admin::Limits::default() };
+    let serve = admin::serve(listener, parts, limits, tracker.clone(), stop.clone());
     tracker.spawn(serve);
     Ok(())
 }

@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
 use super::idempotency::Turn;
-use super::{Asked, changes, idempotency};
+use super::{Asked, changes, idempotency, now, source};
 use crate::problem::{Failure, ProblemCode, Result};
 use crate::routes::{BODY_BYTES_MAX, Shared};
 
@@ -27,6 +27,7 @@ pub(super) const REVEALING: &[&str] = &[
     "GET /api/v1/table/diff",
     "GET /api/v1/audit",
     "GET /api/v1/audit/export",
+    "GET /api/v1/stream",
 ];
 
 /// What is worth keeping of a query or a body. Everything else is left out: no secret is on the list.
@@ -87,6 +88,9 @@ pub(super) async fn audited(
     if !changes(request.method()) {
         let details = details(&principal, &request, None);
         return shown(&shared, event.details(details), next.run(request).await).await;
+    }
+    if principal.is_break_glass() {
+        shared.access.note_glass(&asked.action, source(&request), now());
     }
     match changed(shared, asked, principal, (event, request), next).await {
         Ok(response) => response,

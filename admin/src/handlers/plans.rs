@@ -129,13 +129,20 @@ async fn rows(
     Ok(Json(app.backend.plan_rows(id, query).await?))
 }
 
-/// `POST /api/v1/plans/{id}/approve`: 403 for its author; 409 if it waits for nobody.
+/// `POST /api/v1/plans/{id}/approve`: 403 for its author, and for who has no name but what they say: it
+/// could be the author. 409 if it waits for nobody.
 async fn approve(
     State(app): App,
     Who(principal): Who,
     Segment(id): Segment,
     By(author): By,
 ) -> Result<Json<Plan>> {
+    if principal.is_break_glass() {
+        let detail = "an approval needs a named person, and admin.token is nobody's name";
+        return Err(Failure::forbidden(detail).hint(
+            "sign in with an account, or use a token of `causeway token make NAME --role approver`",
+        ));
+    }
     limited::see_plan(&app, &principal, &id).await?;
     Ok(Json(app.to_the_end(|it| it.approve_plan(id, author)).await?))
 }

@@ -1,6 +1,7 @@
 //! Who may do what, and what is written down of it.
 
 use super::client::{Answer, Server, TOKEN};
+use crate::Limits;
 
 const JSON: &str = "Content-Type: application/json\r\n";
 const PASSWORD: &str = "correct horse battery";
@@ -435,6 +436,89 @@ async fn a_plan_that_goes_beyond_its_author_s_limit_is_cancelled() {
     let authors: Vec<&serde_json::Value> =
         seen["plans"].as_array().unwrap().iter().map(|it| &it["author"]).collect();
     assert_eq!(authors, ["token:operator"], "and not the one that went beyond");
+}
+
+#[tokio::test]
+async fn who_has_the_glass_only_approves_nothing_by_token_or_by_session() {
+    let server = Server::start().await;
+    let body = r#"{"edits":[{"op":"set","address":"a@contoso.example","entry":{"home":"cloud"}}],"second_person":true}"#;
+    let plan = server.json("POST", "/api/v1/plans", body).await;
+    assert_eq!(plan.json()["state"], "awaiting_approval", "{}", plan.body);
+    let path = "/api/v1/plans/p1/approve";
+    let maria = format!("{JSON}Causeway-Author: maria\r\n");
+    let by_line = server.send("POST", path, &maria, "").await;
+    let session = server.login(&format!(r#"{{"token":"{TOKEN}"}}"#)).await;
+    let headers = format!("{JSON}{}Causeway-Csrf: 1\r\n", cookie(&session));
+    let by_session = server.raw("POST", path, &headers, "").await;
+    for refused in [by_line, by_session] {
+        assert_eq!((refused.status, &refused.json()["code"]), (403, &"forbidden".into()));
+        let problem = refused.json();
+        assert!(problem["detail"].as_str().unwrap().contains("needs a named person"), "{problem}");
+        assert!(problem["hint"].as_str().unwrap().contains("sign in with an account"), "{problem}");
+    }
+    let ben = server.token("approver", "").await;
+    let approved = server.with_token(&ben, "POST", path, "").await;
+    assert_eq!(approved.json()["approvers"], serde_json::json!(["token:approver"]));
+}
+
+#[tokio::test]
+async fn a_key_whose_request_runs_or_ended_nobody_knows_how_is_a_conflict() {
+    let server = Server::start().await;
+    let edit = r#"{"edits":[{"op":"set","address":"a@contoso.example","entry":{"home":"cloud"}}]}"#;
+    let question = access::Question {
+        actor: "admin".into(),
+        key: "k".into(),
+        route: "POST /api/v1/table/edits".into(),
+    };
+    let now = mail::Timestamp::from_system(std::time::SystemTime::now());
+    let claim = server.access.claim(&question, edit.as_bytes(), now).unwrap();
+    assert!(matches!(claim, access::Claim::New(_)));
+    let headers = format!("{JSON}Idempotency-Key: k\r\n");
+    let ask = async || {
+        let answer = server.send("POST", "/api/v1/table/edits", &headers, edit).await;
+        (answer.status, answer.json()["code"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(ask().await, (409, "idempotency_running".to_owned()));
+    server.access.give_up(&question);
+    assert_eq!(ask().await, (409, "idempotency_unknown".to_owned()));
+    let entry = server.get("/api/v1/table/entries/a@contoso.example").await;
+    assert_eq!(entry.status, 404, "neither was done");
+}
+
+#[tokio::test]
+async fn a_change_by_the_glass_is_noted_and_a_look_is_not() {
+    let server = Server::start().await;
+    server.add_user("anna", "administrator").await;
+    let noted = || server.access.glass().map(|it| it.action);
+    server.get("/api/v1/table").await;
+    assert_eq!(noted().as_deref(), Some("POST /api/v1/users"));
+    server.json("PUT", "/api/v1/table/entries/a@contoso.example", r#"{"home":"cloud"}"#).await;
+    assert_eq!(noted().as_deref(), Some("PUT /api/v1/table/entries/{name}"));
+}
+
+#[tokio::test]
+async fn only_a_trusted_proxy_says_who_asks() {
+    let forwarded = "X-Forwarded-For: 198.51.100.7, 192.0.2.1\r\n";
+    let trusting =
+        Limits { trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()], ..Limits::default() };
+    for (limits, source) in [(Limits::default(), "127.0.0.1"), (trusting, "192.0.2.1")] {
+        let server = Server::with(limits).await;
+        let headers = format!("{JSON}{forwarded}");
+        let wrong = r#"{"user":"anna","password":"wrong"}"#;
+        for _ in 0..5 {
+            server.raw("POST", "/api/v1/session", &headers, wrong).await;
+        }
+        let record = &server.audit().await[0];
+        assert_eq!(record["source"], source);
+        let throttled = server.raw("POST", "/api/v1/session", &headers, wrong).await;
+        assert_eq!(throttled.status, 429, "{}", throttled.body);
+        // Who names another address before the one that the proxy saw gains nothing.
+        let other = format!("{JSON}X-Forwarded-For: 203.0.113.9, 192.0.2.1\r\n");
+        assert_eq!(server.raw("POST", "/api/v1/session", &other, wrong).await.status, 429);
+        let elsewhere = format!("{JSON}X-Forwarded-For: 192.0.2.77\r\n");
+        let status = server.raw("POST", "/api/v1/session", &elsewhere, wrong).await.status;
+        assert_eq!(status, if source == "127.0.0.1" { 429 } else { 401 });
+    }
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ pub(super) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 pub(super) struct Server {
     pub(super) backend: Arc<FakeBackend>,
+    pub(super) access: Arc<access::Access>,
     pub(super) folder: tempfile::TempDir,
     pub(super) address: std::net::SocketAddr,
     pub(super) stop: CancellationToken,
@@ -71,7 +72,7 @@ impl Server {
         )
         .unwrap();
         tracker.spawn(serve(listener, app, limits, tracker.clone(), stop.clone()));
-        Self { backend, folder, address, stop, tracker }
+        Self { backend, access, folder, address, stop, tracker }
     }
 
     pub(super) async fn get(&self, path: &str) -> Answer {

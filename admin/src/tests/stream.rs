@@ -95,3 +95,13 @@ async fn the_stream_ends_when_the_gateway_does() {
     server.stop.cancel();
     until(&mut stream, "0\r\n\r\n").await;
 }
+
+#[tokio::test]
+async fn who_listens_is_on_record_before_the_first_event() {
+    let server = Server::start().await;
+    let mut stream = follow(&server, "?topics=flow&recipient=anna", "").await;
+    until(&mut stream, "id: 7-0\n\n").await;
+    let records = server.get("/api/v1/audit?action=GET%20/api/v1/stream").await.json();
+    let record = &records["records"][0];
+    assert_eq!((&record["kind"], &record["status"]), (&"shown".into(), &200.into()), "{records}");
+}

@@ -28,6 +28,7 @@ pub(super) struct Desk {
     /// What the person at the terminal will answer; nobody sits there if it is empty.
     pub(super) answers: &'static str,
     stop: CancellationToken,
+    access: Arc<access::Access>,
     _folder: tempfile::TempDir,
 }
 
@@ -55,8 +56,14 @@ impl Desk {
         let registry = prometheus::Registry::new();
         let folder = tempfile::tempdir().unwrap();
         let access = Arc::new(access::Access::in_folder(folder.path(), TOKEN));
-        let app = admin::router(Arc::clone(&backend) as _, access, registry, tracker.clone(), None)
-            .unwrap();
+        let app = admin::router(
+            Arc::clone(&backend) as _,
+            Arc::clone(&access),
+            registry,
+            tracker.clone(),
+            None,
+        )
+        .unwrap();
         tracker.spawn(admin::serve(
             listener,
             app,
@@ -65,7 +72,20 @@ impl Desk {
             stop.clone(),
         ));
         let target = Target { address, token: TOKEN.to_owned() };
-        Self { backend, target, answers: "", stop, _folder: folder }
+        Self { backend, target, answers: "", stop, access, _folder: folder }
+    }
+
+    /// The next commands are somebody's with a token of that role.
+    pub(super) fn become_one(&mut self, role: api::Role) {
+        let new = api::NewToken {
+            name: role.as_str().into(),
+            role,
+            domains: Vec::new(),
+            batches: Vec::new(),
+            expires_in_seconds: None,
+        };
+        let now = mail::Timestamp::from_system(std::time::SystemTime::now());
+        self.target.token = self.access.make_token(&new, "admin", now).unwrap().secret;
     }
 
     /// Runs `causeway LINE`; words are separated by spaces and `'…'` keeps one together.

@@ -213,7 +213,7 @@ async fn a_row_that_others_changed_is_shown_three_ways() {
 
 #[tokio::test]
 async fn a_plan_may_wait_for_a_time_or_a_person_or_go_a_few_rows_first() {
-    let desk = Desk::new().await;
+    let mut desk = Desk::new().await;
     check(
         &desk,
         "route plan --set anna@contoso.example --home cloud --second-person --canary 5% --canary-time 10m",
@@ -233,6 +233,11 @@ async fn a_plan_may_wait_for_a_time_or_a_person_or_go_a_few_rows_first() {
         "#]],
     )
     .await;
+    let refused = desk.run("route approve p1").await;
+    assert_eq!(refused.exit, 5, "{refused:?}");
+    assert!(refused.err.contains("an approval needs a named person"), "{refused:?}");
+    assert!(refused.err.contains("hint: sign in with an account"), "{refused:?}");
+    desk.become_one(api::Role::Approver);
     check(
         &desk,
         "route approve p1",
@@ -250,7 +255,7 @@ async fn a_plan_may_wait_for_a_time_or_a_person_or_go_a_few_rows_first() {
         &desk,
         "route apply p2",
         expect![[r#"
-        plan p2: scheduled (by maria, of generation 0)
+        plan p2: scheduled (by token:approver, of generation 0)
         It is applied at 2026-11-28 22:00:00Z.
         undo: causeway route cancel p2
         exit 0

@@ -17,6 +17,7 @@ pub(crate) const SERVER: &[Key] = &[
 pub(crate) const ADMIN: &[Key] = &[
     Key::new("bind", Kind::Bind, Value("\"127.0.0.1:8025\""), "Address of API, console, /metrics, /livez and /readyz.").at_start(),
     Key::new("token_file", Kind::Path, Absent("`admin.token` in `data_dir`, written at the first start"), "File with the administrator's token.").at_start(),
+    Key::new("trusted_proxies", Kind::Networks, Value("[]"), "Proxies whose `X-Forwarded-For` says who asks, for the audit log and for counting wrong passwords. Of a list there what counts is the last address that is none of theirs.").at_start(),
     Key::new("stream_listeners_max", Kind::Count { min: 1, max: 200 }, Value("64"), "Connections that follow live events at the same time; another one is answered 503.").at_start(),
     Key::new("session_idle", Kind::Duration { min_s: 60, max_s: 30 * 86_400 }, Value("\"8h\""), "A signed-in person's session ends so long after its last use.").at_start(),
     Key::new("session_max", Kind::Duration { min_s: 60, max_s: 30 * 86_400 }, Value("\"24h\""), "And so long after the login at the latest.").at_start(),
@@ -54,6 +55,7 @@ pub(crate) fn read_admin(found: Found<'_, '_>, reader: &mut Reader) -> Admin {
     let admin = Admin {
         bind: section.get("bind"),
         token_file: section.path_opt("token_file"),
+        trusted_proxies: section.get("trusted_proxies"),
         stream_listeners_max: section.get("stream_listeners_max"),
         session_idle: section.get("session_idle"),
         session_max: section.get("session_max"),

@@ -101,7 +101,7 @@ fn alert(condition: Condition, began: Timestamp) -> Alert {
 mod tests {
     use api::SiteState;
 
-    use super::super::rules::{Facts, SiteFact, conditions};
+    use super::super::rules::{DirectoryFact, Facts, NAMES, SiteFact, conditions};
     use super::*;
 
     fn settings() -> config::Alerts {
@@ -110,6 +110,11 @@ mod tests {
             mail_waits_over: Duration::from_secs(3600),
             free_bytes_under: 1000,
             certificate_within: Duration::from_secs(14 * 86_400),
+            directory_after: Duration::from_secs(900),
+            break_glass_for: Some(Duration::from_secs(3600)),
+            ledger_every: None,
+            no_mail_for: Some(Duration::from_secs(7200)),
+            working_hours: Vec::new(),
             mail_to: None,
             webhook: None,
             webhook_ca_file: None,
@@ -180,6 +185,34 @@ mod tests {
         let at = Timestamp::from_micros(15 * 86_400 * 1_000_000);
         let soon = Facts { certificates: vec![("mx".into(), at)], ..healthy() };
         assert_eq!(run(&[(0, soon.clone()), (86_400, soon)]), ["86400 CertificateExpires Firing"]);
+    }
+
+    #[test]
+    fn directories_glass_ledger_and_silence_are_alerts_that_end() {
+        let stale = DirectoryFact { name: "ad".into(), why: Some("no route".into()) };
+        let stale = Facts { directories: vec![stale], ..healthy() };
+        let story = [(0, stale.clone()), (899, stale.clone()), (900, stale), (905, healthy())];
+        assert_eq!(run(&story), ["900 DirectoryStale Firing", "905 DirectoryStale Resolved"]);
+        let used = |second: u64| Facts {
+            glass: Some((Timestamp::from_micros(second * 1_000_000), "PUT /x from ::1".into())),
+            ..healthy()
+        };
+        let story = [(0, used(0)), (3599, used(0)), (3600, used(3599)), (7199, used(3599))];
+        assert_eq!(run(&story), ["0 BreakGlassUsed Firing", "7199 BreakGlassUsed Resolved"]);
+        let wrong = Facts { ledger: Some("record 7 twice".into()), ..healthy() };
+        let story = [(0, wrong), (3600, healthy())];
+        assert_eq!(run(&story), ["0 LedgerUnbalanced Firing", "3600 LedgerUnbalanced Resolved"]);
+        let quiet = |seconds| Facts { quiet: Some(Duration::from_secs(seconds)), ..healthy() };
+        let story = [(0, quiet(7199)), (5, quiet(7200)), (10, quiet(0))];
+        assert_eq!(run(&story), ["5 NoInboundMail Firing", "10 NoInboundMail Resolved"]);
+    }
+
+    #[test]
+    fn every_name_has_a_series() {
+        let source = concat!(include_str!("rules.rs"), include_str!("happened.rs"));
+        let names = source.split("name: \"").skip(1).filter_map(|it| it.split('"').next());
+        let wrong: Vec<&str> = names.filter(|it| !NAMES.contains(it)).collect();
+        assert_eq!(wrong, [""; 0]);
     }
 
     #[test]

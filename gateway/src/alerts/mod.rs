@@ -5,8 +5,11 @@
 //! ```
 
 mod evaluator;
+mod happened;
+mod ledger;
 mod metrics;
 mod notice;
+mod quiet;
 mod rules;
 mod webhook;
 #[cfg(test)]
@@ -19,13 +22,17 @@ use std::time::{Duration, Instant};
 use api::{Alert, AlertList, AlertSent, AlertTest, Figures, Point};
 use mail::Timestamp;
 use parking_lot::Mutex;
+use prometheus::IntCounterVec;
 use spool::Settled;
 use tokio_util::sync::CancellationToken;
 
 use crate::control::Control;
 use evaluator::Evaluator;
+pub(crate) use happened::Happened;
+pub(crate) use ledger::add_up;
 pub(crate) use metrics::AlertMetrics;
-use rules::{Facts, NAMES, SiteFact, conditions};
+use quiet::Quiet;
+use rules::{DirectoryFact, Facts, NAMES, SiteFact, conditions};
 use webhook::Webhook;
 pub(crate) use webhook::deliver;
 
@@ -43,15 +50,25 @@ pub struct Watched {
     taken: Mutex<VecDeque<Taken>>,
     webhook: Webhook,
     metrics: AlertMetrics,
+    pub(crate) happened: Happened,
+    /// What did not add up when the ledger was read last.
+    ledger: Mutex<Option<String>>,
+    quiet: Mutex<Quiet>,
+    /// `causeway_smtp_messages_total`
+    messages: IntCounterVec,
 }
 
 impl Watched {
-    pub(crate) fn new(metrics: AlertMetrics) -> Self {
+    pub(crate) fn new(metrics: AlertMetrics, messages: IntCounterVec) -> Self {
         Self {
             evaluator: Mutex::default(),
             taken: Mutex::default(),
             webhook: Webhook::default(),
             metrics,
+            happened: Happened::default(),
+            ledger: Mutex::default(),
+            quiet: Mutex::default(),
+            messages,
         }
     }
 }
@@ -119,7 +136,10 @@ impl Control {
         let config = self.config.load_full();
         let facts = self.facts(certificates.to_vec());
         let now = self.now();
-        let conditions = conditions(&facts, &config.alerts, now);
+        let mut conditions = conditions(&facts, &config.alerts, now);
+        let table = self.routes.directory().current();
+        let state = |key: &mail::AddressKey| table.get(key).map(|it| it.state);
+        conditions.extend(self.watched.happened.conditions(now, state));
         let changed = self.watched.evaluator.lock().step(now, conditions);
         self.watched.metrics.count(&self.watched.evaluator.lock().firing(), NAMES);
         for alert in changed {
@@ -154,7 +174,31 @@ impl Control {
             free_bytes: crate::control::free_bytes(&self.config.load().server.data_dir),
             stuck_segments: spool.segments_stuck,
             certificates,
+            directories: self.stale_directories(),
+            glass: self
+                .access
+                .glass()
+                .map(|it| (it.at, format!("{} from {}", it.action, it.source))),
+            ledger: self.watched.ledger.lock().clone(),
+            quiet: self.quiet(),
         }
+    }
+
+    fn stale_directories(&self) -> Vec<DirectoryFact> {
+        let views = self.routes.recipients().map(|it| it.views()).unwrap_or_default();
+        let stale = views.into_iter().filter(|it| !it.is_fresh);
+        stale.map(|it| DirectoryFact { name: it.name, why: it.error }).collect()
+    }
+
+    /// Of listeners for everybody; mail of our own is none.
+    fn quiet(&self) -> Option<Duration> {
+        let config = self.config.load();
+        let inbound = config.listeners.iter().filter(|it| it.role == config::Role::Mx);
+        let accepted = |it: &config::Listener| {
+            self.watched.messages.with_label_values(&[it.name.as_str(), "accepted"]).get()
+        };
+        let n = inbound.map(accepted).sum();
+        self.watched.quiet.lock().step(self.now(), n, &config.alerts.working_hours)
     }
 
     /// When the certificate of each listener expires.

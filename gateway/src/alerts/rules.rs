@@ -16,6 +16,12 @@ pub(super) const NAMES: &[&str] = &[
     "DiskFillsUp",
     "DamageOnDisk",
     "CertificateExpires",
+    "DirectoryStale",
+    "BreakGlassUsed",
+    "LedgerUnbalanced",
+    "NoInboundMail",
+    "CanaryRolledBack",
+    "CutoverExpired",
 ];
 
 /// What the gateway knows of itself at a moment.
@@ -28,6 +34,20 @@ pub(super) struct Facts {
     pub(super) stuck_segments: u64,
     /// By listener, when it expires.
     pub(super) certificates: Vec<(String, Timestamp)>,
+    /// Those that are stale.
+    pub(super) directories: Vec<DirectoryFact>,
+    /// When something was changed by `admin.token` last, and what; `None` if nobody has another way.
+    pub(super) glass: Option<(Timestamp, String)>,
+    /// What does not add up.
+    pub(super) ledger: Option<String>,
+    /// How long no mail came, in working hours.
+    pub(super) quiet: Option<Duration>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct DirectoryFact {
+    pub(super) name: String,
+    pub(super) why: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -54,7 +74,10 @@ pub(super) fn conditions(facts: &Facts, settings: &Alerts, now: Timestamp) -> Ve
     let sites = facts.sites.iter().flat_map(|it| [of_site(it, settings), waits(it, settings)]);
     let disk = [full(facts), low(facts, settings), damage(facts)];
     let certificates = facts.certificates.iter().map(|it| expires(it, settings, now));
-    sites.chain(disk).chain(certificates).flatten().collect()
+    let directories = facts.directories.iter().map(|it| Some(stale(it, settings)));
+    let others = [glass(facts, settings, now), ledger(facts), silence(facts, settings)];
+    let all = sites.chain(disk).chain(certificates).chain(directories).chain(others);
+    all.flatten().collect()
 }
 
 fn of_site(site: &SiteFact, settings: &Alerts) -> Option<Condition> {
@@ -140,6 +163,66 @@ fn expires(
         hold: Duration::ZERO,
         summary: format!("The certificate of listener {listener} {when} on {}", day(*at)),
         labels: label("listener", listener),
+    })
+}
+
+fn stale(it: &DirectoryFact, settings: &Alerts) -> Condition {
+    let because = it.why.as_deref().map(|it| format!(": {it}")).unwrap_or_default();
+    Condition {
+        name: "DirectoryStale",
+        severity: Severity::Warning,
+        page: "alert-directory-stale",
+        hold: settings.directory_after,
+        summary: format!(
+            "The copy of directory {} is stale{because}. Whom it does not know is deferred until it can be read",
+            it.name
+        ),
+        labels: label("directory", &it.name),
+    }
+}
+
+fn glass(facts: &Facts, settings: &Alerts, now: Timestamp) -> Option<Condition> {
+    let (at, what) = facts.glass.as_ref()?;
+    settings.break_glass_for.filter(|it| now.since(*at) < *it)?;
+    Some(Condition {
+        name: "BreakGlassUsed",
+        severity: Severity::Warning,
+        page: "alert-break-glass",
+        hold: Duration::ZERO,
+        summary: format!(
+            "Something was changed with admin.token: {what}. Ask who it was, and look at the audit log"
+        ),
+        labels: BTreeMap::new(),
+    })
+}
+
+fn ledger(facts: &Facts) -> Option<Condition> {
+    let problem = facts.ledger.as_ref()?;
+    Some(Condition {
+        name: "LedgerUnbalanced",
+        severity: Severity::Page,
+        page: "alert-ledger",
+        hold: Duration::ZERO,
+        summary: format!("The ledger does not add up: {problem}. Run causeway ledger verify"),
+        labels: BTreeMap::new(),
+    })
+}
+
+fn silence(facts: &Facts, settings: &Alerts) -> Option<Condition> {
+    let (quiet, bound) = (facts.quiet?, settings.no_mail_for?);
+    if quiet < bound {
+        return None;
+    }
+    Some(Condition {
+        name: "NoInboundMail",
+        severity: Severity::Warning,
+        page: "alert-no-inbound-mail",
+        hold: Duration::ZERO,
+        summary: format!(
+            "No mail has come for {} min of working hours. Can the world reach port 25?",
+            bound.as_secs() / 60
+        ),
+        labels: BTreeMap::new(),
     })
 }
 

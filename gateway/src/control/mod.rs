@@ -26,6 +26,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use access::Access;
 use admin::{Answer, Author, Backend, BackendError, ByteStream};
 use api::{
     Acted, ActionRequest, Changed, Check, EntryList, Explain, Explanation, FieldError, History,
@@ -68,6 +69,8 @@ pub struct Control {
     pub planner: Planner,
     pub(crate) rails: RailMetrics,
     pub watched: Watched,
+    /// Who has a way in, beside the plans that they have made.
+    pub access: Arc<Access>,
     /// Of the table, by position.
     pub listings: Arc<Listings>,
 }

@@ -66,7 +66,7 @@ impl Control {
     }
 
     /// Waits until mail of the last run has been read: before, the sum cannot come out.
-    pub(super) async fn verify(&self) -> Result<Verification, BackendError> {
+    pub(crate) async fn verify(&self) -> Result<Verification, BackendError> {
         let waiting = tokio::time::timeout(RECOVERY_FOR, self.until_recovered());
         waiting.await.map_err(|_| BackendError::Busy {
             detail: "mail of the last run is still being read".to_owned(),

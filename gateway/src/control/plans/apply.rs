@@ -100,9 +100,16 @@ impl Control {
         self.log_overrides(&kept, &document, &by.0);
         if !due {
             document.plan.state = PlanState::Scheduled;
+            document.author_known = self.may_plan(&document.plan.author);
             return self.step_to(&kept, document).await;
         }
         self.begin(&kept, document, rows, request.expect_generation).await
+    }
+
+    /// Whether there is an account or a token of that name which may make plans.
+    pub(super) fn may_plan(&self, author: &str) -> bool {
+        let role = self.access.role_of(author, self.now());
+        role.is_some_and(|it| it >= api::Role::Operator)
     }
 
     fn log_overrides(&self, kept: &Kept, document: &Document, by: &str) {

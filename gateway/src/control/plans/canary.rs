@@ -67,7 +67,9 @@ impl Control {
                 let why = format!("{bounced} of {total} outcomes of its first rows were bounces");
                 tracing::warn!(plan = kept.plan().id, why, "A canary goes back.");
                 let kept = Kept { document, ..kept };
-                self.roll_back(&kept, why).await.map(drop)
+                let plan = self.roll_back(&kept, why.clone()).await?;
+                self.watched.happened.canary_went_back(&plan.id, &why, now);
+                Ok(())
             }
             Next::Wait if seen == (progress.delivered, progress.bounced) => Ok(()),
             Next::Wait => self.step_to(&kept, document).await.map(drop),

@@ -29,6 +29,10 @@ pub(super) struct Document {
     pub(super) confirmed: Option<String>,
     #[serde(default)]
     pub(super) canary_since: u64,
+    /// There was an account or token of its author's name when it was given a time: there has to be one
+    /// when the time has come.
+    #[serde(default)]
+    pub(super) author_known: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -160,6 +164,9 @@ impl Control {
     }
 
     pub(super) fn tell_plan(&self, plan: &Plan) {
+        if plan.state == PlanState::Applied {
+            self.watched.happened.plan_applied();
+        }
         let state = plan.state.as_str();
         tracing::info!(
             plan = plan.id,

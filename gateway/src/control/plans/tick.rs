@@ -168,6 +168,12 @@ impl Control {
         let rows = self.rows(kept.id).await?;
         let mut document = kept.document.clone();
         let author = document.plan.author.clone();
+        if document.author_known && !self.may_plan(&author) {
+            let why = format!(
+                "blocked: its author {author} may make no plans any more; make it again if it is still wanted"
+            );
+            return self.fail(&kept, document, why).await;
+        }
         let (judged, rows) = match self.judged(&document, rows, Way::Plan, &author).await {
             Ok(judged) => judged,
             Err(error) => return self.fail(&kept, document, error.to_string()).await,

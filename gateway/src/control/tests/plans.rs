@@ -381,3 +381,55 @@ fn a_canary_that_bounces_goes_back_by_itself() {
     assert_eq!(home(&gateway, "user001@contoso.example"), None, "as before");
     assert!(site.refuses.load(std::sync::atomic::Ordering::Relaxed));
 }
+
+#[test]
+fn a_plan_whose_author_may_plan_no_more_does_not_happen_at_its_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start_with(dir.path(), &with(QUIET));
+    let control = gateway.control();
+    for name in ["anna", "ben"] {
+        let user = api::NewUser {
+            name: name.into(),
+            role: api::Role::Operator,
+            domains: Vec::new(),
+            batches: Vec::new(),
+            password: "correct horse battery".into(),
+        };
+        control.access.add_user(user, "admin", control.now()).unwrap();
+    }
+    let later = control.now().plus(Duration::from_secs(4)).to_string();
+    let scheduled = |author: &str, address: &str| {
+        let request =
+            PlanRequest { not_before: Some(later.clone()), ..request(vec![set(address, "cloud")]) };
+        let made = gateway.ask(control.make_plan(request, Author(author.into()))).unwrap();
+        let how = ApplyRequest::default();
+        let applied = gateway.ask(control.apply_plan(made.id.clone(), how, Author(author.into())));
+        assert_eq!(applied.unwrap().state, PlanState::Scheduled);
+        made.id
+    };
+    let of_anna = scheduled("anna", "a@contoso.example");
+    let of_ben = scheduled("ben", "b@contoso.example");
+    let of_nobody_known = scheduled("maria", "m@contoso.example");
+    let disabled = api::UserPatch { disabled: Some(true), ..api::UserPatch::default() };
+    control.access.change_user("anna", &disabled, control.now()).unwrap();
+    let state = |id: &String| gateway.ask(control.one_plan(id.clone())).unwrap();
+    let begun = Instant::now();
+    while [&of_anna, &of_ben, &of_nobody_known]
+        .iter()
+        .any(|it| state(it).state == PlanState::Scheduled)
+    {
+        assert!(begun.elapsed() < Duration::from_secs(60), "their time has come");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(state(&of_ben).state, PlanState::Applied);
+    assert_eq!(
+        state(&of_nobody_known).state,
+        PlanState::Applied,
+        "whom admin.token says is nobody's affair"
+    );
+    let failed = state(&of_anna);
+    assert_eq!(failed.state, PlanState::Failed);
+    let why = failed.failure.unwrap();
+    assert!(why.starts_with("blocked: its author anna may make no plans any more"), "{why}");
+    assert_eq!(home(&gateway, "a@contoso.example"), None);
+}
