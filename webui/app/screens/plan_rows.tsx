@@ -1,8 +1,8 @@
-// The rows of a plan, and whose mail goes elsewhere by it.
+// The rows of a plan, and what becomes of mail by it.
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { api, segment } from "../api/client.ts";
-import type { Change, Plan, RowList } from "../api/types.ts";
+import type { Change, Effect, Plan, RowList } from "../api/types.ts";
 import { count, siteName } from "../lib/format.ts";
 import { useResource } from "../lib/resource.ts";
 import { Empty, Loaded } from "../ui/states.tsx";
@@ -39,15 +39,34 @@ export function Rows({ plan }: { plan: Plan }): JSX.Element {
   );
 }
 
+const EFFECTS: Record<Effect, string> = {
+  moves: "goes elsewhere",
+  held: "is held (cutover)",
+  readdressed: "goes to another cloud address",
+  alias_lost: "to lost aliases",
+};
+
 export function Impact({ plan }: { plan: Plan }): JSX.Element | null {
   if (plan.impact.length === 0) return null;
   const name = (site: string | null | undefined) => (site ? siteName(site) : "refused");
+  const row = (it: Plan["impact"][number]) => {
+    const effect = it.effect ?? "moves";
+    return (
+      <tr key={`${it.domain} ${it.from} ${it.to} ${effect}`}>
+        <td class="mono">{it.domain}</td>
+        <td>{EFFECTS[effect]}</td>
+        <td>{name(it.from)}</td>
+        <td>{effect === "held" ? "nowhere yet" : name(it.to)}</td>
+        <td class="end">{count(it.n)}</td>
+      </tr>
+    );
+  };
   return (
     <section class="card" aria-labelledby="impact">
-      <div class="card-head"><h2 id="impact">Whose mail goes elsewhere</h2></div>
-      <div class="scroll" tabIndex={0} role="region" aria-label="Whose mail goes elsewhere, by domain"><table>
-        <thead><tr><th>Domain</th><th>From</th><th>To</th><th class="end">Mailboxes</th></tr></thead>
-        <tbody>{plan.impact.map((it) => <tr key={`${it.domain} ${it.from} ${it.to}`}><td class="mono">{it.domain}</td><td>{name(it.from)}</td><td>{name(it.to)}</td><td class="end">{count(it.n)}</td></tr>)}</tbody>
+      <div class="card-head"><h2 id="impact">What becomes of mail</h2></div>
+      <div class="scroll" tabIndex={0} role="region" aria-label="What becomes of mail, by domain"><table>
+        <thead><tr><th>Domain</th><th>Mail</th><th>From</th><th>To</th><th class="end">Mailboxes</th></tr></thead>
+        <tbody>{plan.impact.map(row)}</tbody>
       </table></div>
     </section>
   );
