@@ -7,9 +7,14 @@ use serde_json::Value;
 
 use super::Gateway;
 
-/// What the tool cannot do: follow live events to an end that they do not have, and sign out, for
-/// which one has to have signed in by cookie.
-const CANNOT: [&str; 2] = ["GET /api/v1/stream", "DELETE /api/v1/session"];
+/// What the tool cannot do: follow live events to an end that they do not have, sign in by a provider
+/// that is not there, and sign out, for which one has to have signed in by cookie.
+const CANNOT: [&str; 4] = [
+    "GET /api/v1/stream",
+    "GET /api/v1/session/oidc",
+    "GET /api/v1/session/oidc/callback",
+    "DELETE /api/v1/session",
+];
 
 const COUNT: &str = "causeway_admin_request_seconds_count{";
 

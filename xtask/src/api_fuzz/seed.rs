@@ -174,6 +174,13 @@ impl Gateway {
         found.collect::<Result<_, _>>().context("this is no JSON")
     }
 
+    /// The secret of a new token.
+    pub(super) fn make_token(&self, name: &str, role: &str) -> Result<String> {
+        let made = self.causeway_json(&["token", "make", name, "--role", role])?;
+        let secret = made.first().and_then(|it| it["secret"].as_str());
+        secret.map(str::to_owned).context("a new token has a secret")
+    }
+
     fn ids(&self, line: &[&str], field: &str) -> Result<Vec<String>> {
         let all = self.causeway_json(line)?;
         let ids: Vec<String> =
