@@ -69,7 +69,7 @@ impl<M: Clone> Queues<M> {
         hop.workers.kick(here, ready, batch.messages_max, since_take)
     }
 
-    /// A worker found nothing: see [`Workers::rest`].
+    /// A worker found nothing: see [`super::Workers::rest`].
     pub fn rest(
         &mut self,
         index: HopIndex,
