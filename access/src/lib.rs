@@ -45,4 +45,5 @@ pub use login::{LoggedIn, LoginError};
 pub use metrics::{AccessMetrics, Attempt, Method};
 pub use password::Cost;
 pub use principal::Principal;
+pub use throttle::network;
 pub use vouched::Vouched;

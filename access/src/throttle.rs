@@ -159,8 +159,8 @@ fn keys(account: Option<&str>, source: IpAddr) -> Vec<(Key, Allowance)> {
     keys
 }
 
-/// An IPv6 host has a /64 to itself.
-fn network(source: IpAddr) -> IpAddr {
+/// The address, or the first of its /64: an IPv6 host has that to itself.
+pub fn network(source: IpAddr) -> IpAddr {
     match source.to_canonical() {
         IpAddr::V6(it) => {
             let [a, b, c, d, ..] = it.segments();

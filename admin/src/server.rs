@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -123,10 +123,10 @@ struct Place(Option<(Arc<Sources>, IpAddr)>);
 impl Sources {
     /// `None`: it has its fill.
     fn enter(self: &Arc<Self>, peer: IpAddr, max: usize) -> Option<Place> {
-        let source = source_of(peer.to_canonical());
-        if source.is_loopback() {
+        if peer.to_canonical().is_loopback() {
             return Some(Place(None));
         }
+        let source = access::network(peer);
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let n = counts.entry(source).or_default();
         if *n >= max {
@@ -147,15 +147,6 @@ impl Drop for Place {
                 counts.remove(source);
             }
         }
-    }
-}
-
-/// The address, or the first of its /64: a customer has so many of IPv6.
-fn source_of(peer: IpAddr) -> IpAddr {
-    match peer {
-        IpAddr::V4(_) => peer,
-        IpAddr::V6(it) if it.is_loopback() => peer,
-        IpAddr::V6(it) => Ipv6Addr::from_bits(it.to_bits() & (!0 << 64)).into(),
     }
 }
 
